@@ -1,0 +1,65 @@
+/** Headers of the `work` channel: what is around the body of a verb. */
+import { z } from 'zod';
+import { dtypeSchema } from './graph-spec.ts';
+
+/** Element types that a tensor frame may have. */
+export const tensorDtypeSchema = dtypeSchema
+  .exclude(['key'])
+  .meta({ id: 'TensorDtype', description: 'Element type of a tensor frame; little endian, C order.' });
+export type TensorDtype = z.infer<typeof tensorDtypeSchema>;
+
+/** Bytes of one element. */
+export const itemBytes: Readonly<Record<TensorDtype, number>> = {
+  float64: 8,
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+  int64: 8,
+  int32: 4,
+  uint8: 1,
+  bool: 1,
+};
+
+const tensorSpecs = z.array(
+  z
+    .strictObject({ dtype: tensorDtypeSchema, shape: z.array(z.int().min(0)) })
+    .meta({ id: 'TensorSpec', description: 'Dtype and shape of one tensor frame.' }),
+);
+const worker_seconds = z.number().min(0);
+
+export const envelopeSchemas = {
+  REQUEST: z
+    .strictObject({
+      id: z.int().min(1),
+      verb: z.string(),
+      /** Remaining time, because clocks differ. */
+      deadline_ms: z.number().min(0).nullable(),
+      body: z.unknown(),
+      tensors: tensorSpecs,
+    })
+    .meta({ id: 'RequestHeader', description: 'Driver to worker; `body` is the request of `verb`.' }),
+  REPLY: z
+    .strictObject({ id: z.int().min(1), body: z.unknown(), tensors: tensorSpecs, worker_seconds })
+    .meta({ id: 'ReplyHeader', description: 'Worker to driver; `body` is the reply of the verb that was asked.' }),
+  ERROR: z
+    .strictObject({
+      id: z.int().min(0),
+      error: z
+        .strictObject({
+          code: z.string(),
+          message: z.string(),
+          remedy: z.string(),
+          graph: z.string().nullable(),
+          node: z.int().min(0).nullable(),
+          traceback: z.string(),
+          fatal: z.boolean(),
+        })
+        .meta({ id: 'Failure', description: 'Why a request failed; graph and node where one did.' }),
+      worker_seconds,
+    })
+    .meta({ id: 'ErrorHeader', description: 'Worker to driver; id 0 when the request could not be read.' }),
+} as const;
+
+export type RequestHeader = z.output<typeof envelopeSchemas.REQUEST>;
+export type ReplyHeader = z.output<typeof envelopeSchemas.REPLY>;
+export type ErrorHeader = z.output<typeof envelopeSchemas.ERROR>;
