@@ -1,0 +1,306 @@
+/** Every message of the `work` channel, once: request body and reply body of each verb. */
+import { z } from 'zod';
+import { graphSpecSchema, namedValueSchema, dtypeSchema } from './graph-spec.ts';
+
+const id = z.string().min(1).max(200);
+const seconds = z.number().min(0);
+const empty = (name: string, description: string) => z.strictObject({}).meta({ id: name, description });
+
+/** Where a graph input comes from: a tensor kept in the worker, a tensor frame of this message, or a random key. */
+export const bindingSchema = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('handle'), id }).meta({ id: 'HandleBinding' }),
+    z.strictObject({ kind: z.literal('frame'), index: z.int().min(0) }).meta({ id: 'FrameBinding' }),
+    z.strictObject({ kind: z.literal('key'), value: z.bigint() }).meta({ id: 'KeyBinding' }),
+  ])
+  .meta({ id: 'Binding' });
+export type Binding = z.infer<typeof bindingSchema>;
+const bindings = z.record(z.string(), bindingSchema);
+
+/** What supplies experience. Sent whole: the worker holds no default. */
+export const poolSpecSchema = z
+  .discriminatedUnion('kind', [
+    z
+      .strictObject({
+        kind: z.literal('procgen'),
+        games: z.array(z.string()).min(1),
+        num_envs: z.int().min(1),
+        num_hosts: z.int().min(1),
+        num_groups: z.int().min(1),
+        distribution_mode: z.string(),
+        num_levels: z.int().min(0),
+        start_level: z.int().min(0),
+        center_agent: z.boolean(),
+        use_backgrounds: z.boolean(),
+        restrict_themes: z.boolean(),
+        use_monochrome_assets: z.boolean(),
+        use_generated_assets: z.boolean(),
+        paint_vel_info: z.boolean(),
+        use_sequential_levels: z.boolean(),
+        /** Unsigned 31-bit; every host and game derives its own library seed from it. */
+        seed: z.int().min(0),
+        /** The unpacked `procgen/data` folder that set-up verified. */
+        library: z.string(),
+      })
+      .meta({ id: 'ProcgenPool' }),
+    z
+      .strictObject({
+        kind: z.literal('catch'),
+        num_envs: z.int().min(1),
+        num_groups: z.int().min(1),
+        rows: z.int().min(3),
+        columns: z.int().min(3),
+        /** True hands out black images: a control that must not be solvable. */
+        blank: z.boolean(),
+        seed: z.int().min(0),
+      })
+      .meta({ id: 'CatchPool' }),
+    z
+      .strictObject({
+        kind: z.literal('recall'),
+        num_envs: z.int().min(1),
+        num_groups: z.int().min(1),
+        num_cues: z.int().min(2),
+        delay: z.int().min(1),
+        blank: z.boolean(),
+        seed: z.int().min(0),
+      })
+      .meta({ id: 'RecallPool' }),
+  ])
+  .meta({ id: 'PoolSpec' });
+export type PoolSpec = z.infer<typeof poolSpecSchema>;
+
+export const episodeSchema = z
+  .strictObject({
+    slot: z.int().min(0),
+    game: z.string(),
+    episode_return: z.number(),
+    episode_length: z.int().min(1),
+    /** The level just played; -1 where the environment has no levels. */
+    level: z.int(),
+    completed: z.boolean(),
+  })
+  .meta({ id: 'Episode', description: 'One finished environment episode, raw rewards summed.' });
+export type Episode = z.infer<typeof episodeSchema>;
+
+export const optimizerSchema = z
+  .discriminatedUnion('kind', [
+    z
+      .strictObject({
+        kind: z.literal('rmsprop'),
+        alpha: z.number(),
+        epsilon: z.number(),
+        momentum: z.number(),
+        centered: z.boolean(),
+        weight_decay: z.number(),
+      })
+      .meta({ id: 'Rmsprop' }),
+    z
+      .strictObject({
+        kind: z.literal('adam'),
+        beta1: z.number(),
+        beta2: z.number(),
+        epsilon: z.number(),
+        weight_decay: z.number(),
+      })
+      .meta({ id: 'Adam' }),
+  ])
+  .meta({ id: 'OptimizerSpec' });
+export type OptimizerSpec = z.infer<typeof optimizerSchema>;
+
+const savedFile = z
+  .strictObject({ name: z.string(), bytes: z.int().min(0), sha256: z.string() })
+  .meta({ id: 'SavedFile' });
+
+/**
+ * The one table of verbs. A new verb is one entry here, one handler in `bridge/worker/handlers`.
+ * `tensors` says whether request or reply may carry tensor frames.
+ */
+export const verbs = {
+  load_graph: {
+    request: z
+      .strictObject({ hash: id, graph: graphSpecSchema })
+      .meta({ id: 'LoadGraph', description: 'Builds a graph once; later requests name it by hash.' }),
+    reply: z.strictObject({ cached: z.boolean(), build_seconds: seconds }).meta({ id: 'LoadGraphReply' }),
+  },
+  create_parameters: {
+    request: z
+      .strictObject({ set: id, graph: id, inputs: bindings })
+      .meta({ id: 'CreateParameters', description: 'Runs an initialisation graph; its outputs become the parameters of `set`.' }),
+    reply: z.strictObject({ parameters: z.array(namedValueSchema) }).meta({ id: 'CreateParametersReply' }),
+  },
+  create_optimizer: {
+    request: z
+      .strictObject({ optimizer: id, set: id, algorithm: optimizerSchema })
+      .meta({ id: 'CreateOptimizer', description: 'A torch.optim optimizer over every parameter of `set`, at version 0.' }),
+    reply: empty('CreateOptimizerReply', 'Done.'),
+  },
+  open_pool: {
+    request: z
+      .strictObject({ pool: id, spec: poolSpecSchema })
+      .meta({ id: 'OpenPool', description: 'Opens a pool of environments in supervised host processes.' }),
+    reply: z
+      .strictObject({
+        num_envs: z.int().min(1),
+        observation_shape: z.array(z.int().min(1)),
+        observation_dtype: dtypeSchema,
+        num_actions: z.int().min(1),
+        games: z.array(z.string()),
+      })
+      .meta({ id: 'OpenPoolReply' }),
+  },
+  close_pool: {
+    request: z.strictObject({ pool: id }).meta({ id: 'ClosePool', description: 'Stops the hosts of a pool.' }),
+    reply: empty('ClosePoolReply', 'Done.'),
+  },
+  collect: {
+    request: z
+      .strictObject({
+        graph: id,
+        set: id,
+        pool: id,
+        /** T: env steps of every slot. */
+        length: z.int().min(1),
+        inputs: bindings,
+        /** Graph inputs that take row t of a tensor [T, ...] at step t (frames or handles). */
+        per_step: bindings,
+        /** Which graph inputs take the current time step, each as [1, B, ...]; null = not read. */
+        feed: z
+          .strictObject({
+            observation: z.string().nullable(),
+            reward: z.string().nullable(),
+            is_first: z.string().nullable(),
+          })
+          .meta({ id: 'CollectFeed' }),
+        /** Carried state: graph input and output, and the handle that holds it between unrolls. */
+        carry: z.array(
+          z.strictObject({ input: z.string(), output: z.string(), handle: id }).meta({ id: 'CollectCarry' }),
+        ),
+        /** Output [1, B] int64 with the actions. */
+        action: z.string(),
+        /** Output name to handle: stacked over time to [T, B, ...]. */
+        record: z.record(z.string(), id),
+        /** Handles for the time steps, [T + 1, B, ...] each; null = not kept. */
+        store: z
+          .strictObject({ observation: id.nullable(), reward: id.nullable(), is_first: id.nullable() })
+          .meta({ id: 'CollectStore' }),
+        /** Handles that receive the carried state as it was before the first step, in `carry` order. */
+        initial: z.array(id),
+      })
+      .meta({ id: 'Collect', description: 'Steps a pool T times with an act graph.' }),
+    reply: z
+      .strictObject({
+        episodes: z.array(episodeSchema),
+        act_seconds: seconds,
+        env_seconds: seconds,
+      })
+      .meta({ id: 'CollectReply' }),
+  },
+  accumulate: {
+    request: z
+      .strictObject({ graph: id, optimizer: id, inputs: bindings, loss: z.string(), report: z.array(z.string()) })
+      .meta({ id: 'Accumulate', description: 'Forward and backward of `loss`; gradients add up until `apply`.' }),
+    reply: z
+      .strictObject({ values: z.record(z.string(), z.number()), seconds })
+      .meta({ id: 'AccumulateReply' }),
+  },
+  apply: {
+    request: z
+      .strictObject({
+        optimizer: id,
+        expected_version: z.int().min(0),
+        learning_rate: z.number(),
+        max_grad_norm: z.number().nullable(),
+        /** A graph from gradients to gradients, inputs and outputs named as the parameters; null = none. */
+        transform: id.nullable(),
+        inputs: bindings,
+      })
+      .meta({
+        id: 'Apply',
+        description: 'Transform, clip by global norm, optimizer step. A non-finite norm skips the step.',
+      }),
+    reply: z
+      .strictObject({ version: z.int().min(0), grad_norm: z.number(), finite: z.boolean(), seconds })
+      .meta({ id: 'ApplyReply' }),
+  },
+  run: {
+    request: z
+      .strictObject({
+        graph: id,
+        set: id.nullable(),
+        inputs: bindings,
+        /** Output name to handle. */
+        store: z.record(z.string(), id),
+        /** Outputs that come back as tensor frames, in this order. */
+        fetch: z.array(z.string()),
+      })
+      .meta({ id: 'Run', description: 'Runs a graph without gradients.' }),
+    reply: z.strictObject({ seconds }).meta({ id: 'RunReply' }),
+  },
+  locate: {
+    request: z
+      .strictObject({ graph: id, set: id, inputs: bindings, loss: z.string().nullable() })
+      .meta({ id: 'Locate', description: 'Runs a graph node by node and names the first non-finite value.' }),
+    reply: z
+      .strictObject({
+        /** Index of the node in the graph, or null when every value is finite. */
+        node: z.int().min(0).nullable(),
+        /** Name of the input or parameter that was non-finite already, if one was. */
+        source: z.string().nullable(),
+        /** Name of the parameter whose gradient went wrong, when all values were finite. */
+        gradient: z.string().nullable(),
+      })
+      .meta({ id: 'LocateReply' }),
+  },
+  put: {
+    request: z
+      .strictObject({ handles: z.array(id) })
+      .meta({ id: 'Put', description: 'Stores tensor frame i of the request under handle i.' }),
+    reply: empty('PutReply', 'Done.'),
+  },
+  get: {
+    request: z
+      .strictObject({ handles: z.array(id), set: id.nullable(), parameters: z.array(z.string()) })
+      .meta({ id: 'Get', description: 'Returns handles, then parameters of `set`, as tensor frames.' }),
+    reply: empty('GetReply', 'The tensors are frames of the reply.'),
+  },
+  release: {
+    request: z.strictObject({ handles: z.array(id) }).meta({ id: 'Release', description: 'Forgets handles.' }),
+    reply: empty('ReleaseReply', 'Done.'),
+  },
+  digest: {
+    request: z.strictObject({ set: id }).meta({
+      id: 'Digest',
+      description: 'SHA-256 over names, shapes and little-endian bytes of all parameters in name order.',
+    }),
+    reply: z.strictObject({ sha256: z.string() }).meta({ id: 'DigestReply' }),
+  },
+  save: {
+    request: z
+      .strictObject({
+        folder: z.string(),
+        sets: z.array(id),
+        optimizers: z.array(id),
+        handles: z.array(id),
+        pools: z.array(id),
+      })
+      .meta({ id: 'Save', description: 'Writes safetensors files into an existing folder and syncs them to disk.' }),
+    reply: z.strictObject({ files: z.array(savedFile) }).meta({ id: 'SaveReply' }),
+  },
+  restore: {
+    request: z
+      .strictObject({
+        folder: z.string(),
+        sets: z.array(id),
+        optimizers: z.array(id),
+        handles: z.array(id),
+        pools: z.array(id),
+      })
+      .meta({ id: 'Restore', description: 'Reads what `save` wrote into the objects of the same names.' }),
+    reply: empty('RestoreReply', 'Done.'),
+  },
+} as const;
+
+export type Verb = keyof typeof verbs;
+export type RequestBody<V extends Verb> = z.input<(typeof verbs)[V]['request']>;
+export type ReplyBody<V extends Verb> = z.output<(typeof verbs)[V]['reply']>;

@@ -1,0 +1,93 @@
+/** Arithmetic and comparison, with PyTorch's broadcasting and type promotion. */
+import type { Dtype } from '../../../bridge/protocol/graph-spec.ts';
+import type { OpName } from '../ops/table.ts';
+import { isFloating } from '../dtype.ts';
+import type { Tensor } from '../tensor.ts';
+import { emit, requireTensor } from '../trace.ts';
+import { full } from './sources.ts';
+
+/** A tensor or a plain number. */
+export type Operand = Tensor | number;
+
+/** `a + b`. */
+export function add(a: Tensor, b: Operand): Tensor {
+  return typeof b === 'number' ? emit('aten.add.Scalar', [a], { other: b }) : emit('aten.add.Tensor', [a, b], {});
+}
+
+/** `a - b`; one of them may be a number. */
+export function sub(a: Operand, b: Operand): Tensor {
+  if (typeof b === 'number') return add(requireTensor(a, 'sub'), -b);
+  return typeof a === 'number' ? emit('aten.rsub.Scalar', [b], { other: a }) : emit('aten.sub.Tensor', [a, b], {});
+}
+
+/** `a * b`. */
+export function mul(a: Tensor, b: Operand): Tensor {
+  return typeof b === 'number' ? emit('aten.mul.Scalar', [a], { other: b }) : emit('aten.mul.Tensor', [a, b], {});
+}
+
+/** `a / b`, always floating; one of them may be a number. */
+export function div(a: Operand, b: Operand): Tensor {
+  if (typeof b === 'number') return emit('aten.div.Scalar', [requireTensor(a, 'div')], { other: b });
+  if (typeof a === 'number') return mul(emit('aten.reciprocal.default', [b], {}), a);
+  return emit('aten.div.Tensor', [a, b], {});
+}
+
+/** `a ** exponent`. */
+export function pow(a: Tensor, exponent: number): Tensor {
+  return emit('aten.pow.Tensor_Scalar', [a], { other: exponent });
+}
+
+/** The larger of both, element by element. */
+export function maximum(a: Tensor, b: Tensor): Tensor {
+  return emit('aten.maximum.default', [a, b], {});
+}
+
+/** The smaller of both, element by element. */
+export function minimum(a: Tensor, b: Tensor): Tensor {
+  return emit('aten.minimum.default', [a, b], {});
+}
+
+/** Limits every element to [min, max]; either may be null. */
+export function clamp(a: Tensor, min: number | null, max: number | null): Tensor {
+  return emit('aten.clamp.default', [a], { min, max });
+}
+
+/** `condition ? a : b`, element by element; `condition` is bool. */
+export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  const dtype: Dtype = [a, b].map((side) => (typeof side === 'number' ? null : side.dtype)).find((d) => d !== null) ?? 'float32';
+  const lift = (side: Operand) =>
+    typeof side === 'number' ? full([], side, isFloating(dtype) || Number.isInteger(side) ? dtype : 'float32') : side;
+  return emit('aten.where.self', [condition, lift(a), lift(b)], {});
+}
+
+/** Makes the function `a OP b` for a comparison with a tensor and with a number. */
+function comparison(tensorOp: OpName, scalarOp: OpName): (a: Tensor, b: Operand) => Tensor {
+  return (a, b) =>
+    typeof b === 'number'
+      ? emit(scalarOp as 'aten.lt.Scalar', [a], { other: b })
+      : emit(tensorOp as 'aten.lt.Tensor', [a, b], {});
+}
+
+/** `a == b`, bool. */
+export const eq = comparison('aten.eq.Tensor', 'aten.eq.Scalar');
+/** `a < b`, bool. */
+export const lt = comparison('aten.lt.Tensor', 'aten.lt.Scalar');
+/** `a <= b`, bool. */
+export const le = comparison('aten.le.Tensor', 'aten.le.Scalar');
+/** `a > b`, bool. */
+export const gt = comparison('aten.gt.Tensor', 'aten.gt.Scalar');
+/** `a >= b`, bool. */
+export const ge = comparison('aten.ge.Tensor', 'aten.ge.Scalar');
+
+/** Not, of a bool tensor. */
+export function logicalNot(a: Tensor): Tensor {
+  return emit('aten.logical_not.default', [a], {});
+}
+/** And, of bool tensors. */
+export function logicalAnd(a: Tensor, b: Tensor): Tensor {
+  return emit('aten.logical_and.default', [a, b], {});
+}
+/** Or, of bool tensors. */
+export function logicalOr(a: Tensor, b: Tensor): Tensor {
+  return emit('aten.logical_or.default', [a, b], {});
+}

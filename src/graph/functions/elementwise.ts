@@ -1,0 +1,56 @@
+/** Functions of one element. */
+import type { Dtype } from '../../../bridge/protocol/graph-spec.ts';
+import type { OpName } from '../ops/table.ts';
+import type { Tensor } from '../tensor.ts';
+import { emit } from '../trace.ts';
+
+function unary(op: OpName): (x: Tensor) => Tensor {
+  return (x) => emit(op as 'aten.exp.default', [x], {});
+}
+
+/** -x. */
+export const neg = unary('aten.neg.default');
+/** |x|. */
+export const abs = unary('aten.abs.default');
+/** -1, 0 or 1. */
+export const sign = unary('aten.sign.default');
+/** e to the power x. */
+export const exp = unary('aten.exp.default');
+/** Natural logarithm. */
+export const log = unary('aten.log.default');
+/** log(1 + x), exact near 0. */
+export const log1p = unary('aten.log1p.default');
+/** Square root. */
+export const sqrt = unary('aten.sqrt.default');
+/** 1 / sqrt(x). */
+export const rsqrt = unary('aten.rsqrt.default');
+/** Sine. */
+export const sin = unary('aten.sin.default');
+/** Cosine. */
+export const cos = unary('aten.cos.default');
+/** max(x, 0). */
+export const relu = unary('aten.relu.default');
+/** x where positive, exp(x) - 1 elsewhere. */
+export const elu = unary('aten.elu.default');
+/** x times the normal distribution function of x. */
+export const gelu = unary('aten.gelu.default');
+/** x * sigmoid(x). */
+export const silu = unary('aten.silu.default');
+/** 1 / (1 + exp(-x)). */
+export const sigmoid = unary('aten.sigmoid.default');
+/** Hyperbolic tangent. */
+export const tanh = unary('aten.tanh.default');
+/** log(1 + exp(x)). */
+export const softplus = unary('aten.softplus.default');
+/** The same values as a constant: no gradient flows through. */
+export const stopGradient = unary('aten.detach.default');
+
+/** The same values as another dtype. */
+export function cast(x: Tensor, dtype: Dtype): Tensor {
+  return x.dtype === dtype ? x : emit('aten._to_copy.default', [x], { dtype });
+}
+
+/** x * x. */
+export function square(x: Tensor): Tensor {
+  return emit('aten.mul.Tensor', [x, x], {});
+}

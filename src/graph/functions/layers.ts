@@ -1,0 +1,69 @@
+/** Linear algebra and the layers PyTorch has a kernel for, on explicit weights. `src/nn` adds the parameters. */
+import type { Tensor } from '../tensor.ts';
+import { emit, emitAll } from '../trace.ts';
+
+type Pair = number | readonly [number, number];
+
+function pair(value: Pair): number[] {
+  return typeof value === 'number' ? [value, value] : [...value];
+}
+
+/** Matrix product over the last two dimensions; the others broadcast. */
+export function matmul(a: Tensor, b: Tensor): Tensor {
+  return emit('aten.matmul.default', [a, b], {});
+}
+
+/** x [..., in] times weight [out, in], plus bias [out]. */
+export function affine(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+  return emit('aten.linear.default', bias === null ? [x, weight] : [x, weight, bias], {});
+}
+
+/** Orthogonal q [m, k] and upper triangular r [k, n] of x [m, n]. */
+export function qr(x: Tensor): { readonly q: Tensor; readonly r: Tensor } {
+  const [q, r] = emitAll('aten.linalg_qr.default', [x], {}) as [Tensor, Tensor];
+  return { q, r };
+}
+
+export interface ConvolutionOptions {
+  readonly stride?: Pair;
+  readonly padding?: Pair;
+}
+
+/** x [N, C, Y, X] with weight [K, C, y, x] and bias [K]. */
+export function convolve(x: Tensor, weight: Tensor, bias: Tensor | null, options: ConvolutionOptions = {}): Tensor {
+  const attrs = { stride: pair(options.stride ?? 1), padding: pair(options.padding ?? 0) };
+  return emit('aten.conv2d.default', bias === null ? [x, weight] : [x, weight, bias], attrs);
+}
+
+/** Largest element of each window of x [N, C, Y, X]. */
+export function maxPool2d(x: Tensor, kernel: Pair, options: ConvolutionOptions = {}): Tensor {
+  const attrs = { kernel: pair(kernel), stride: pair(options.stride ?? kernel), padding: pair(options.padding ?? 0) };
+  return emit('aten.max_pool2d.default', [x], attrs);
+}
+
+/** Mean 0 and variance 1 over the last dimension of x [..., M], then weight [M] and bias [M]. */
+export function normalizeLayer(x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
+  return emit('aten.layer_norm.default', [x, weight, bias], { epsilon });
+}
+
+/** How gradients reach the slow weights: through the whole unroll, or only through each single step. */
+export type Bptt = 'unroll' | 'step';
+
+/**
+ * The self-referential weight matrix over a whole unroll (Irie et al., ICML 2022, eqs. 5-8).
+ *
+ * x [T, B, H, D]; w [H, D, D_y + 2 D + 4] in the column order (y, q, k, beta), the slow weights;
+ * fastWeightDelta [B, H, D, D_y + 2 D + 4] = W_t - w; isFirst [T, B] bool sends the state back to w before step t.
+ * Returns y [T, B, H, D_y], read before each step's own update, and the final fastWeightDelta.
+ */
+export function srwm(
+  x: Tensor,
+  w: Tensor,
+  fastWeightDelta: Tensor,
+  isFirst: Tensor,
+  options: { readonly inputSoftmax: boolean; readonly bptt: Bptt },
+): { readonly y: Tensor; readonly fastWeightDelta: Tensor } {
+  const attrs = { input_softmax: options.inputSoftmax, bptt: options.bptt };
+  const [y, next] = emitAll('srwm.srwm', [x, w, fastWeightDelta, isFirst], attrs) as [Tensor, Tensor];
+  return { y, fastWeightDelta: next };
+}

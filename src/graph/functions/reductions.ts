@@ -1,0 +1,62 @@
+/** Reductions, and functions along one dimension. `dims` null or absent means all. */
+import type { OpName } from '../ops/table.ts';
+import type { Tensor } from '../tensor.ts';
+import { emit } from '../trace.ts';
+
+export interface ReductionOptions {
+  readonly keepdim?: boolean;
+}
+type Dims = number | readonly number[] | null;
+
+function listOf(dims: Dims | undefined): number[] {
+  if (dims === null || dims === undefined) return [];
+  return typeof dims === 'number' ? [dims] : [...dims];
+}
+
+function reduction(op: OpName): (x: Tensor, dims?: Dims, options?: ReductionOptions) => Tensor {
+  return (x, dims, options = {}) => {
+    const attrs = { dims: listOf(dims), keepdim: options.keepdim ?? false };
+    return emit(op as 'aten.sum.dim_IntList', [x], attrs);
+  };
+}
+
+/** Sum; bool and integers as int64. */
+export const sum = reduction('aten.sum.dim_IntList');
+/** Arithmetic mean of a floating tensor. */
+export const mean = reduction('aten.mean.dim');
+/** Largest element. */
+export const amax = reduction('aten.amax.default');
+/** Smallest element. */
+export const amin = reduction('aten.amin.default');
+/** log of the sum of exp, without overflow. */
+export const logsumexp = reduction('aten.logsumexp.default');
+
+/** Variance, divided by N - correction (PyTorch's default correction is 1). */
+export function variance(
+  x: Tensor,
+  dims?: Dims,
+  options: ReductionOptions & { readonly correction?: number } = {},
+): Tensor {
+  const attrs = { dims: listOf(dims), keepdim: options.keepdim ?? false, correction: options.correction ?? 1 };
+  return emit('aten.var.correction', [x], attrs);
+}
+
+/** Index of the largest element along `dim`, int64. */
+export function argmax(x: Tensor, dim: number, options: ReductionOptions = {}): Tensor {
+  return emit('aten.argmax.default', [x], { dim, keepdim: options.keepdim ?? false });
+}
+
+/** Running sum along `dim`. */
+export function cumsum(x: Tensor, dim: number): Tensor {
+  return emit('aten.cumsum.default', [x], { dim });
+}
+
+/** exp(x) normalised to sum 1 along `dim`. */
+export function softmax(x: Tensor, dim: number): Tensor {
+  return emit('aten.softmax.int', [x], { dim });
+}
+
+/** log(softmax(x)), without underflow. */
+export function logSoftmax(x: Tensor, dim: number): Tensor {
+  return emit('aten.log_softmax.int', [x], { dim });
+}

@@ -1,0 +1,87 @@
+/** `trace`: a TypeScript function in, a checked, printable, hashed graph out. */
+import type { GraphSpec, ValueSpec } from '../../bridge/protocol/graph-spec.ts';
+import { GraphError } from './errors.ts';
+import { finish } from './finish.ts';
+import { hashGraph } from './hash.ts';
+import { captureCallSite, type CallSite } from './location.ts';
+import { printGraph } from './print.ts';
+import { Tensor } from './tensor.ts';
+import { addInput, Trace, within, type ParameterDeclaration } from './trace.ts';
+import { verify } from './verify.ts';
+
+/** A traced program with concrete shapes. */
+export interface Graph {
+  readonly name: string;
+  readonly spec: GraphSpec;
+  /** Equal for equal programs, whatever their lines, names of scopes or order of declaration. */
+  readonly hash: string;
+  /** Every parameter declared while tracing, also those that no output needs. */
+  readonly declarations: readonly ParameterDeclaration[];
+  /** The stable text form. */
+  text(): string;
+}
+
+export type InputSpecs = Readonly<Record<string, ValueSpec>>;
+export type Inputs<I extends InputSpecs> = { readonly [K in keyof I]: Tensor };
+export type Outputs = Readonly<Record<string, Tensor>>;
+
+/**
+ * Runs `program` once with symbolic inputs and returns its graph.
+ *
+ * @example trace('double', { x: tensorSpec([2, 3]) }, ({ x }) => ({ y: x.mul(2) }))
+ * @throws GraphError with the author's line when a shape, a dtype or an argument does not fit.
+ */
+export function trace<const I extends InputSpecs>(
+  name: string,
+  inputs: I,
+  program: (inputs: Inputs<I>) => Outputs,
+): Graph {
+  const site = captureCallSite(trace);
+  const running = new Trace(name, null);
+  const outputs = within(running, () => {
+    const tensors = Object.entries(inputs).map(([key, spec]) => [key, addInput(running, key, spec, site)] as const);
+    return checkOutputs(name, program(Object.fromEntries(tensors) as Inputs<I>), running, site);
+  });
+  const spec = finish(running, outputs);
+  verify(spec);
+  return {
+    name,
+    spec,
+    hash: hashGraph(spec),
+    declarations: [...running.parameters.values()],
+    text: () => printGraph(spec),
+  };
+}
+
+/** Shape and dtype of a graph input. */
+export function tensorSpec(shape: readonly number[], dtype: ValueSpec['dtype'] = 'float32'): ValueSpec {
+  return { shape: [...shape], dtype };
+}
+
+/** A random key as graph input. */
+export const keySpec: ValueSpec = { shape: [], dtype: 'key' };
+
+export function checkOutputs(name: string, result: unknown, trace: Trace, site: CallSite): Map<string, Tensor> {
+  if (result instanceof Promise) {
+    result.catch(() => undefined);
+    refuse(`${name}: a traced function must not be async`, 'Leave out async and await: tracing is synchronous.', site);
+  }
+  const isRecord = typeof result === 'object' && result !== null && !Array.isArray(result) && !(result instanceof Tensor);
+  if (!isRecord) refuse(`${name}: a traced function must return a record of named tensors`, 'Write return { name: tensor }.', site);
+  const entries = Object.entries(result as Record<string, unknown>);
+  if (entries.length === 0) refuse(`${name}: at least one output is required`, 'Return { name: tensor }.', site);
+  return new Map(
+    entries.map(([key, value]) => {
+      if (!(value instanceof Tensor)) {
+        return refuse(`${name}: output "${key}" must be a tensor, got ${typeof value}`, 'Return traced tensors only.', site);
+      }
+      const own = value.trace === trace || (value.origin.kind === 'parameter' && value.trace === trace.root);
+      if (!own) refuse(`${name}: output "${key}" is a tensor of another trace`, 'Return values of this trace only.', site);
+      return [key, value];
+    }),
+  );
+}
+
+function refuse(message: string, remedy: string, site: CallSite): never {
+  throw new GraphError('GRAPH_TRACE', `${message}.`, remedy, site);
+}

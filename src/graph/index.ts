@@ -1,0 +1,19 @@
+/** The graph layer: what models, objectives and loops are written with. */
+import './methods.ts';
+
+export type { Dtype } from '../../bridge/protocol/graph-spec.ts';
+export * from './functions/arithmetic.ts';
+export * from './functions/elementwise.ts';
+export * from './functions/layers.ts';
+export * from './functions/reductions.ts';
+export * from './functions/shapes.ts';
+export * from './functions/sources.ts';
+export { GraphError } from './errors.ts';
+export { keySpec, tensorSpec, trace, type Graph, type Inputs, type InputSpecs, type Outputs } from './graph.ts';
+export { initializationOf, initializationKeys } from './initialization.ts';
+export { parameter, scope } from './parameters.ts';
+export { printGraph } from './print.ts';
+export { scan, type ScanOptions, type ScanStep } from './scan.ts';
+export { Tensor } from './tensor.ts';
+export type { Initializer, ParameterDeclaration } from './trace.ts';
+export { verify } from './verify.ts';

@@ -1,0 +1,46 @@
+/** The methods of Tensor: the functions of `functions/`, with the tensor as first argument. */
+import type { Dtype } from '../../bridge/protocol/graph-spec.ts';
+import * as arithmetic from './functions/arithmetic.ts';
+import * as elementwise from './functions/elementwise.ts';
+import * as layers from './functions/layers.ts';
+import * as reductions from './functions/reductions.ts';
+import * as shapes from './functions/shapes.ts';
+import { Tensor } from './tensor.ts';
+
+const methods = {
+  ...pick(arithmetic, ['add', 'sub', 'mul', 'div', 'pow', 'maximum', 'minimum', 'clamp', 'eq', 'lt', 'le', 'gt', 'ge']),
+  ...pick(arithmetic, ['logicalNot', 'logicalAnd', 'logicalOr']),
+  ...pick(elementwise, ['neg', 'abs', 'sign', 'exp', 'log', 'log1p', 'sqrt', 'rsqrt', 'sin', 'cos', 'relu', 'elu']),
+  ...pick(elementwise, ['gelu', 'silu', 'sigmoid', 'tanh', 'softplus', 'square', 'stopGradient']),
+  to: elementwise.cast,
+  ...pick(reductions, ['sum', 'mean', 'amax', 'amin', 'logsumexp', 'variance', 'argmax', 'cumsum', 'softmax']),
+  ...pick(reductions, ['logSoftmax']),
+  ...pick(shapes, ['reshape', 'flatten', 'permute', 'transpose', 'expand', 'unsqueeze', 'squeeze', 'slice', 'select']),
+  ...pick(shapes, ['flip', 'gather', 'indexSelect', 'diagonal']),
+  matmul: layers.matmul,
+};
+
+function pick<M extends object, const N extends readonly (keyof M)[]>(module: M, names: N): Pick<M, N[number]> {
+  return Object.fromEntries(names.map((name) => [name, module[name]])) as Pick<M, N[number]>;
+}
+
+type Methods = {
+  [N in keyof typeof methods]: (typeof methods)[N] extends (first: never, ...rest: infer R) => infer T
+    ? (...rest: R) => T
+    : never;
+};
+
+declare module './tensor.ts' {
+  interface Tensor extends Methods {
+    /** The same values as another dtype. */
+    to(dtype: Dtype): Tensor;
+  }
+}
+
+for (const [name, method] of Object.entries(methods)) {
+  Object.defineProperty(Tensor.prototype, name, {
+    value(this: Tensor, ...rest: never[]) {
+      return (method as (first: Tensor, ...rest: never[]) => Tensor)(this, ...rest);
+    },
+  });
+}

@@ -1,0 +1,68 @@
+/** Reductions, and functions along one dimension. */
+import { isFloating, toFloating } from '../dtype.ts';
+import { dtypeFault } from '../errors.ts';
+import { normalizeDim, reduced } from '../shape.ts';
+import { call, define, inputAt, requireFloating, type OpDefinition, type Specs } from './definition.ts';
+
+export type ReductionAttributes = Readonly<{ dims: number[]; keepdim: boolean }>;
+export type DimAttributes = Readonly<{ dim: number }>;
+
+function reduction(
+  name: string,
+  dtype: OpDefinition<ReductionAttributes>['dtype'],
+): OpDefinition<ReductionAttributes> {
+  return define<ReductionAttributes>({
+    shape: (inputs, { dims, keepdim }) => [reduced(inputAt(inputs, 0).shape, dims, keepdim)],
+    dtype,
+    print: call(name),
+  });
+}
+
+function alongDim(name: string, dtype: (inputs: Specs) => OpDefinitionDtypes): OpDefinition<DimAttributes> {
+  return define<DimAttributes>({
+    shape: (inputs, { dim }) => {
+      const { shape } = inputAt(inputs, 0);
+      normalizeDim(dim, shape.length);
+      return [[...shape]];
+    },
+    dtype,
+    print: call(name),
+  });
+}
+type OpDefinitionDtypes = ReturnType<OpDefinition<DimAttributes>['dtype']>;
+
+/** PyTorch sums bool and small integers as int64. */
+const summed = (inputs: Specs): OpDefinitionDtypes => {
+  const { dtype } = inputAt(inputs, 0);
+  return [isFloating(dtype) ? dtype : 'int64'];
+};
+const floating = (inputs: Specs): OpDefinitionDtypes => {
+  requireFloating('input', inputAt(inputs, 0));
+  return [inputAt(inputs, 0).dtype];
+};
+const same = (inputs: Specs): OpDefinitionDtypes => {
+  const { dtype } = inputAt(inputs, 0);
+  if (dtype === 'key') dtypeFault('a random key is no number');
+  return [dtype];
+};
+
+export const reductionOps = {
+  'aten.sum.dim_IntList': reduction('sum', summed),
+  'aten.mean.dim': reduction('mean', floating),
+  'aten.amax.default': reduction('amax', same),
+  'aten.amin.default': reduction('amin', same),
+  'aten.var.correction': define<Readonly<{ dims: number[]; keepdim: boolean; correction: number }>>({
+    shape: (inputs, { dims, keepdim }) => [reduced(inputAt(inputs, 0).shape, dims, keepdim)],
+    dtype: floating,
+    print: call('var'),
+  }),
+  'aten.logsumexp.default': reduction('logsumexp', (inputs) => [toFloating(inputAt(inputs, 0).dtype)]),
+  'aten.argmax.default': define<Readonly<{ dim: number; keepdim: boolean }>>({
+    shape: (inputs, { dim, keepdim }) => [reduced(inputAt(inputs, 0).shape, [dim], keepdim)],
+    dtype: (inputs) => (same(inputs), ['int64']),
+    print: call('argmax'),
+  }),
+  'aten.cumsum.default': alongDim('cumsum', summed),
+  'aten.softmax.int': alongDim('softmax', floating),
+  'aten.log_softmax.int': alongDim('log_softmax', floating),
+};

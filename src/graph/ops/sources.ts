@@ -1,0 +1,71 @@
+/** Constants and random numbers, and the operations that only this project has. */
+import type { Dtype } from '../../../bridge/protocol/graph-spec.ts';
+import { argumentFault, shapeFault } from '../errors.ts';
+import { formatShape, requireRank } from '../shape.ts';
+import { call, define, inputAt, requireDtype, requireFloating, requireOneDtype } from './definition.ts';
+
+export type FullAttributes = Readonly<{ shape: number[]; value: number | boolean; dtype: string }>;
+export type RandomAttributes = Readonly<{ shape: number[]; dtype: string }>;
+export type SrwmAttributes = Readonly<{ input_softmax: boolean; bptt: string }>;
+
+const random = (name: string) =>
+  define<RandomAttributes>({
+    shape: (_, { shape }) => [[...shape]],
+    dtype: (inputs, { dtype }) => (requireDtype('key', inputAt(inputs, 0), 'key'), [dtype as Dtype]),
+    print: call(name),
+  });
+
+export const sourceOps = {
+  'aten.full.default': define<FullAttributes>({
+    shape: (_, { shape }) => [[...shape]],
+    dtype: (_, { dtype }) => [dtype as Dtype],
+    print: call('full'),
+  }),
+  'aten.arange.default': define<Readonly<{ end: number; dtype: string }>>({
+    shape: (_, { end }) => [[end]],
+    dtype: (_, { dtype }) => [dtype as Dtype],
+    print: call('arange'),
+  }),
+  /** Uniform in [0, 1), from the key alone. */
+  'srwm.random_uniform': random('random_uniform'),
+  /** Standard normal, from the key alone. */
+  'srwm.random_normal': random('random_normal'),
+  /**
+   * inputs: x [T, B, H, D], w [H, D, D_y + 2 D + 4], fast_weight_delta [B, H, D, D_y + 2 D + 4], is_first [T, B] bool.
+   * results: y [T, B, H, D_y], fast_weight_delta.
+   */
+  'srwm.srwm': define<SrwmAttributes>({
+    shape: (inputs, { bptt }) => {
+      const [x, w, delta, isFirst] = [0, 1, 2, 3].map((i) => inputAt(inputs, i).shape) as [
+        number[],
+        number[],
+        number[],
+        number[],
+      ];
+      if (bptt !== 'unroll' && bptt !== 'step') argumentFault(`bptt must be "unroll" or "step", got "${bptt}"`);
+      requireRank('x', x, 4);
+      requireRank('w', w, 3);
+      const [time = 0, batch = 0, heads = 0, headDim = 0] = x;
+      const columns = w[2] ?? 0;
+      const outputDim = columns - 2 * headDim - 4;
+      if (w[0] !== heads || w[1] !== headDim || outputDim < 1) {
+        shapeFault(`w must be [${heads}, ${headDim}, D_y + ${2 * headDim + 4}] for x ${formatShape(x)}, got ${formatShape(w)}`);
+      }
+      const state = [batch, heads, headDim, columns];
+      if (formatShape(delta) !== formatShape(state)) {
+        shapeFault(`fast_weight_delta must be ${formatShape(state)}, got ${formatShape(delta)}`);
+      }
+      if (formatShape(isFirst) !== formatShape([time, batch])) {
+        shapeFault(`is_first must be [${time}, ${batch}], got ${formatShape(isFirst)}`);
+      }
+      return [[time, batch, heads, outputDim], state];
+    },
+    dtype: (inputs) => {
+      requireDtype('is_first', inputAt(inputs, 3), 'bool');
+      requireFloating('x', inputAt(inputs, 0));
+      const dtype = requireOneDtype(inputs.slice(0, 3));
+      return [dtype, dtype];
+    },
+    print: call('srwm'),
+  }),
+};

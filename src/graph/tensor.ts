@@ -1,0 +1,60 @@
+/** A symbolic tensor: a value of the graph that is being traced. Its methods record operations. */
+import type { Dtype } from '../../bridge/protocol/graph-spec.ts';
+import { GraphError } from './errors.ts';
+import { captureCallSite, type CallSite } from './location.ts';
+import type { Trace } from './trace.ts';
+
+export type Origin =
+  | { readonly kind: 'input'; readonly name: string; readonly site: CallSite }
+  | { readonly kind: 'parameter'; readonly name: string; readonly site: CallSite }
+  | { readonly kind: 'result'; readonly op: string; readonly index: number; readonly site: CallSite };
+
+/**
+ * A tensor of known shape and dtype whose numbers exist only in the worker, later.
+ * Methods are added by `methods.ts`, from the same functions that can be imported by name.
+ */
+export class Tensor {
+  readonly trace: Trace;
+  readonly shape: readonly number[];
+  readonly dtype: Dtype;
+  readonly origin: Origin;
+
+  constructor(trace: Trace, shape: readonly number[], dtype: Dtype, origin: Origin) {
+    this.trace = trace;
+    this.shape = shape;
+    this.dtype = dtype;
+    this.origin = origin;
+  }
+
+  /** Number of dimensions. */
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  /** Size of one dimension; negative counts from the end. */
+  size(dim: number): number {
+    const size = this.shape.at(dim);
+    if (size === undefined) misuse(`size(${dim}): the tensor has ${this.rank} dimensions`, 'Name a dimension it has.');
+    return size;
+  }
+
+  /** JavaScript would turn `a + b`, `a > 0` or `${a}` into text or NaN without a word. */
+  [Symbol.toPrimitive](hint: string): never {
+    const instead = hint === 'string' ? 'Print tensor.shape, or the graph with its text().' : 'Write a.add(b), a.mul(2), a.gt(0) and so on.';
+    return misuse('a traced tensor has no value in TypeScript, so it cannot be used with +, -, <, > or in a text', instead);
+  }
+
+  /** Spreading or iterating would need values. */
+  [Symbol.iterator](): never {
+    return misuse('a traced tensor cannot be iterated or spread', 'Use select(dim, index) or slice(dim, start, end).');
+  }
+
+  /** Keeps `await tensor` from silently passing it through. */
+  get then(): never {
+    return misuse('a traced tensor cannot be awaited: tracing is synchronous', 'Leave out await.');
+  }
+}
+
+function misuse(message: string, remedy: string): never {
+  throw new GraphError('GRAPH_TRACE', `${message}.`, remedy, captureCallSite(misuse));
+}

@@ -1,0 +1,77 @@
+/** The agent: encoder, clipped reward, core, policy head and baseline head. */
+import { cat, scope, where, type Tensor } from '../graph/index.ts';
+import { linear } from '../nn/index.ts';
+import type { CoreState, SequenceCore } from './cores.ts';
+import type { Encoder } from './encoders.ts';
+import type { InitializationScheme } from './schemes.ts';
+
+export interface PolicyInputs {
+  /** [T, B, ...]. */
+  readonly observation: Tensor;
+  /** [T, B] float32: raw reward of the transition that led to the observation. */
+  readonly reward: Tensor;
+  /** [T, B] bool. */
+  readonly isFirst: Tensor;
+  readonly state: CoreState;
+}
+
+export interface PolicyOutputs {
+  /** [T, B, A]. */
+  readonly logits: Tensor;
+  /** [T, B]. */
+  readonly baseline: Tensor;
+  readonly state: CoreState;
+}
+
+export interface Policy {
+  readonly numActions: number;
+  readonly stateShapes: SequenceCore['stateShapes'];
+  readonly apply: (inputs: PolicyInputs) => PolicyOutputs;
+}
+
+export interface PolicyOptions {
+  readonly encoder: Encoder;
+  readonly core: SequenceCore;
+  readonly numActions: number;
+  readonly scheme: InitializationScheme;
+  /** Start of the policy head, relative to the scheme's usual gain. */
+  readonly policyGain: number;
+}
+
+/**
+ * Features of every frame at once, then [features, clip(reward, -1, 1)] through the core, then two linear heads.
+ * The reward of an episode's first observation belongs to the former episode and enters as 0.
+ */
+export function policy(options: PolicyOptions): Policy {
+  const { encoder, core, numActions, scheme } = options;
+  return {
+    numActions,
+    stateShapes: core.stateShapes,
+    apply: ({ observation, reward, isFirst, state }) => {
+      const [time, batch] = isFirst.shape as [number, number];
+      const features = encoder(observation.reshape([time * batch, ...observation.shape.slice(2)]));
+      const clipped = where(isFirst, 0, reward.clamp(-1, 1)).unsqueeze(-1);
+      const x = cat([features.reshape([time, batch, features.size(-1)]), clipped], -1);
+      const { y, state: next } = core.apply(x, isFirst, state);
+      return scope('head', () => ({
+        logits: linear('policy', numActions, scheme.dense(y.size(-1), options.policyGain))(y),
+        baseline: linear('baseline', 1, scheme.dense(y.size(-1), 1))(y).squeeze(-1),
+        state: next,
+      }));
+    },
+  };
+}
+
+/**
+ * Samples from softmax(logits) [..., A] with noise [...] uniform in [0, 1), by the inverse of the distribution
+ * function: equal noise gives equal actions, whatever the batch around them.
+ */
+export function sampleActions(logits: Tensor, noise: Tensor): Tensor {
+  const cdf = logits.softmax(-1).cumsum(-1).slice(-1, 0, logits.size(-1) - 1);
+  return cdf.le(noise.unsqueeze(-1)).sum(-1);
+}
+
+/** The likeliest action, int64 [...]. */
+export function greedyActions(logits: Tensor): Tensor {
+  return logits.argmax(-1);
+}

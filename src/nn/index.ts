@@ -1,0 +1,3 @@
+/** Layers and how their parameters start. */
+export * from './initializers.ts';
+export * from './layers.ts';

@@ -1,0 +1,4 @@
+/** Pure traced functions: targets and losses. */
+export * from './advantages.ts';
+export * from './losses.ts';
+export * from './vtrace.ts';
