@@ -1,0 +1,90 @@
+"""What every pool of environments offers: time steps by groups of slots, episode records, exact states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeStep:
+    """What `n` slots returned; the arrays are views that stay valid until the group's next `send`."""
+
+    observation: np.ndarray
+    """[n, ...] in the pool's `observation_shape` and `observation_dtype`."""
+    reward: np.ndarray
+    """[n] float32, raw, of the transition that led here."""
+    is_first: np.ndarray
+    """[n] bool: this observation opens an episode, and `reward` is the last of the episode before."""
+    is_truncated: np.ndarray
+    """[n] bool: a limit cut the episode before short; never set where the environment does not tell."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episode:
+    """One finished environment episode."""
+
+    slot: int
+    game: str
+    episode_return: float
+    """Sum of the raw rewards."""
+    episode_length: int
+    level: int
+    """The level just played; -1 where the environment has none."""
+    completed: bool
+    """The environment's own word for success."""
+
+
+class Pool(Protocol):
+    """`num_envs` slots in `num_groups` groups of equal size; a group's slots are contiguous.
+
+    At any time a group either awaits actions (`current`, `send`) or is being stepped (`receive`).
+    The step that ends an episode returns the next episode's first observation.
+    """
+
+    num_envs: int
+    num_groups: int
+    num_actions: int
+    observation_shape: tuple[int, ...]
+    observation_dtype: str
+    games: list[str]
+    """The game of each slot."""
+
+    def slots(self, group: int) -> range:
+        """The slots of a group."""
+        ...
+
+    def current(self, group: int) -> TimeStep:
+        """The time step that awaits an action."""
+        ...
+
+    def send(self, group: int, actions: np.ndarray) -> None:
+        """Starts one step of a group with integer actions [n] and returns at once."""
+        ...
+
+    def receive(self, group: int) -> TimeStep:
+        """Waits for the step that `send` started."""
+        ...
+
+    def levels(self) -> np.ndarray:
+        """The level each slot is in, [num_envs] int64; -1 where the environment has none."""
+        ...
+
+    def episodes(self) -> list[Episode]:
+        """The episodes that ended since the last call, ordered by step, then slot."""
+        ...
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Everything that the future depends on; every group must have been received."""
+        ...
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Continues from a state of an equally specified pool, bit for bit; steps in flight are dropped."""
+        ...
+
+    def close(self) -> None:
+        """Frees everything; closing again does nothing."""
+        ...

@@ -1,0 +1,1 @@
+"""Tiny games that run in the worker itself, for tests and first steps."""
