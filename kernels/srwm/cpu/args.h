@@ -1,0 +1,66 @@
+// What the registered ops hand to the kernels of one instruction set. Plain data only: this header is compiled under
+// several instruction sets, and any inline function in it could be linked into the wrong one.
+#pragma once
+#include <cstdint>
+
+namespace srwm {
+
+// Shape letters: T time, B envs or episodes, H heads, D head_dim, Y output_dim, C = Y + 2 D + 4, N sequences.
+struct Geometry {
+  int64_t T, B, H, D, Y;
+  const bool* is_first;  // [T, B] or null
+  int64_t is_first_t, is_first_b;
+  const int32_t* cu_seqlens;  // [N + 1] or null; then B is 1
+  bool input_softmax;
+  bool step;  // bptt="step"
+};
+
+// A tensor [T, B, H, last] with any strides over the first three dimensions; null means zero.
+template <class S>
+struct Sequence {
+  const S* data;
+  int64_t t, b, h;
+};
+
+// A tensor [N, H, D, C] with any strides over the first two dimensions; null means zero.
+template <class S>
+struct Matrices {
+  const S* data;
+  int64_t n, h;
+};
+
+template <class S>
+struct Forward {
+  Geometry geometry;
+  Sequence<S> x;
+  const S* w;  // [H, D, C]
+  Matrices<S> delta;
+  S* y;          // [T, B, H, Y]
+  S* delta_out;  // [N, H, D, C]
+  S* saved;      // [B, H, T, saved_width] or null
+};
+
+template <class S>
+struct Backward {
+  Geometry geometry;
+  Sequence<S> x, dy;
+  const S* w;
+  Matrices<S> delta, delta_out, ddelta_out;
+  const S* saved;
+  S* dx;          // [T, B, H, D]
+  S* dw_partial;  // [N, H, D, C]
+  S* ddelta;      // [N, H, D, C] or null
+};
+
+template <class S>
+struct Kernels {
+  void (*forward)(const Forward<S>&, int64_t first_chain, int64_t last_chain);
+  void (*backward)(const Backward<S>&, int64_t first_chain, int64_t last_chain);
+};
+
+extern const Kernels<float> kernels_avx512;
+extern const Kernels<float> kernels_avx2;
+extern const Kernels<float> kernels_portable_float;
+extern const Kernels<double> kernels_portable_double;
+
+}  // namespace srwm

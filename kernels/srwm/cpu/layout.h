@@ -1,0 +1,175 @@
+// Where one chain (one sequence of one head) lies in memory, and its padded working copy.
+// Columns are padded part by part to sixteen lanes: [y | q | k | beta]; pads are zero, so sums may include them.
+#pragma once
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "args.h"
+
+// Internal linkage throughout: the same template compiled for two instruction sets must stay two functions.
+namespace {
+
+using srwm::Backward;
+using srwm::Forward;
+using srwm::Geometry;
+using srwm::Kernels;
+using srwm::Matrices;
+using srwm::Sequence;
+
+template <int N>
+struct Int {
+  static constexpr int n = N;
+};
+
+// A size known when compiled, or (N = 0) only when called.
+template <int N>
+struct Size {
+  static constexpr int64_t n = N;
+  explicit Size(int64_t) {}
+};
+template <>
+struct Size<0> {
+  const int64_t n;
+  explicit Size(int64_t value) : n(value) {}
+};
+
+struct Span {
+  int64_t n, b, h, begin, end;  // sequence, batch column, head, first step and one past the last
+};
+
+SRWM_INLINE Span span_of(const Geometry& g, int64_t chain) {
+  const int64_t n = chain / g.H, h = chain % g.H;
+  if (!g.cu_seqlens) return {n, n, h, 0, g.T};
+  return {n, 0, h, g.cu_seqlens[n], g.cu_seqlens[n + 1]};
+}
+
+SRWM_INLINE bool is_first(const Geometry& g, const Span& s, int64_t t) {
+  return g.is_first && g.is_first[t * g.is_first_t + s.b * g.is_first_b];
+}
+
+template <class A, int HeadDim, int OutputDim>
+struct Layout {
+  using S = typename A::S;
+  using V = typename A::V;
+  Size<HeadDim> head;
+  Size<OutputDim> out;
+
+  Layout(int64_t head_dim, int64_t output_dim) : head(head_dim), out(output_dim) {}
+
+  SRWM_INLINE int64_t vectors(int64_t n) { return (n + 15) / 16; }
+  inline int64_t D() const { return head.n; }
+  inline int64_t Y() const { return out.n; }
+  inline int64_t C() const { return Y() + 2 * D() + 4; }
+  inline int64_t DV() const { return vectors(D()); }
+  inline int64_t YV() const { return vectors(Y()); }
+  inline int64_t CV() const { return YV() + 2 * DV() + 1; }
+  inline int64_t DP() const { return 16 * DV(); }
+  inline int64_t YP() const { return 16 * YV(); }
+  inline int64_t P() const { return 16 * CV(); }
+  // A saved step: q, k, insertion, beta; with bptt="step" only k and the insertion's y columns.
+  inline int64_t saved_width(bool step) const { return step ? DP() + YP() : 2 * DP() + P() + 4; }
+  // The part (0 y, 1 q, 2 k, 3 beta) that column vector j belongs to.
+  inline int part(int64_t j) const { return j < YV() ? 0 : j < YV() + DV() ? 1 : j < YV() + 2 * DV() ? 2 : 3; }
+
+  template <class F>
+  inline __attribute__((always_inline)) void blocks(int64_t count, F&& f) const {
+    int64_t j = 0;
+    for (; j + A::block <= count; j += A::block) f(Int<A::block>{}, j);
+    for (; j < count; j++) f(Int<1>{}, j);
+  }
+
+  SRWM_INLINE void pad(S* to, const S* from, int64_t n, int64_t padded) {
+    for (int64_t i = 0; i < n; i++) to[i] = from[i];
+    for (int64_t i = n; i < padded; i++) to[i] = 0;
+  }
+  inline void pad_columns(S* to, const S* from) const {
+    pad(to, from, Y(), YP());
+    pad(to + YP(), from + Y(), D(), DP());
+    pad(to + YP() + DP(), from + Y() + D(), D(), DP());
+    pad(to + YP() + 2 * DP(), from + Y() + 2 * D(), 4, 16);
+  }
+  // Calls f(column of C, padded column) for all columns of a row.
+  template <class F>
+  inline __attribute__((always_inline)) void columns(F&& f) const {
+    for (int64_t i = 0; i < Y(); i++) f(i, i);
+    for (int64_t i = 0; i < D(); i++) f(Y() + i, YP() + i);
+    for (int64_t i = 0; i < D(); i++) f(Y() + D() + i, YP() + DP() + i);
+    for (int64_t i = 0; i < 4; i++) f(Y() + 2 * D() + i, YP() + 2 * DP() + i);
+  }
+
+  // W [D, P] <- w + delta, both [D, C]; delta may be null.
+  inline void load_weights(S* __restrict W, const S* w, const S* delta) const {
+    for (int64_t e = 0; e < D(); e++) {
+      S* row = W + e * P();
+      pad_columns(row, w + e * C());
+      if (!delta) continue;
+      const S* d = delta + e * C();
+      columns([&](int64_t c, int64_t p) { row[p] += d[c]; });
+    }
+  }
+
+  inline void load_x(S* to, const Sequence<S>& x, const Span& s, int64_t t, bool softmax_it) const {
+    pad(to, x.data + t * x.t + s.b * x.b + s.h * x.h, D(), DP());
+    if (softmax_it) softmax(to, to);
+  }
+
+  // Writes the pads of p too; `to` may be p.
+  inline void softmax(S* p, S* to) const {
+    for (int64_t i = D(); i < DP(); i++) p[i] = p[0];
+    V m = A::load(p);
+    for (int64_t i = 1; i < DV(); i++) m = A::max(m, A::load(p + 16 * i));
+    m = A::fill(A::max_lane(m));
+    for (int64_t i = 0; i < DV(); i++) A::store(to + 16 * i, A::exp(A::sub(A::load(p + 16 * i), m)));
+    for (int64_t i = D(); i < DP(); i++) to[i] = 0;
+    V sum = A::load(to);
+    for (int64_t i = 1; i < DV(); i++) sum = A::add(sum, A::load(to + 16 * i));
+    const V scale = A::fill(S(1) / A::sum(sum));
+    for (int64_t i = 0; i < DV(); i++) A::store(to + 16 * i, A::mul(A::load(to + 16 * i), scale));
+  }
+
+  // out [count vectors] <- v [D] times the first columns of M [D, pitch].
+  inline void apply(const S* M, int64_t pitch, int64_t count, const S* v, S* out) const {
+    blocks(count, [&](auto n, int64_t j) __attribute__((always_inline)) {
+      V a[n.n];
+      for (int i = 0; i < n.n; i++) a[i] = A::fill(0);
+      for (int64_t e = 0; e < D(); e++) {
+        const V s = A::fill(v[e]);
+        for (int i = 0; i < n.n; i++) a[i] = A::fma(s, A::load(M + e * pitch + 16 * (j + i)), a[i]);
+      }
+      for (int i = 0; i < n.n; i++) A::store(out + 16 * (j + i), a[i]);
+    });
+  }
+
+  // M [D, pitch] <- M + scale * (k outer insertion), over `count` column vectors.
+  inline void add_outer(S* M, int64_t pitch, int64_t count, const S* k, const S* insertion) const {
+    for (int64_t e = 0; e < D(); e++) {
+      const V ke = A::fill(k[e]);
+      for (int64_t j = 0; j < count; j++) {
+        S* m = M + e * pitch + 16 * j;
+        A::store(m, A::fma(ke, A::load(insertion + 16 * j), A::load(m)));
+      }
+    }
+  }
+};
+
+// One allocation, cut into sixty-four-byte aligned pieces and zeroed.
+template <class S>
+struct Workspace {
+  S* base;
+  int64_t used = 0;
+  explicit Workspace(int64_t count) : base(static_cast<S*>(std::aligned_alloc(64, bytes(count)))) {
+    std::memset(base, 0, bytes(count));
+  }
+  ~Workspace() { std::free(base); }
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+  static int64_t bytes(int64_t count) { return (count * int64_t(sizeof(S)) + 63) / 64 * 64; }
+  S* take(int64_t count) {
+    S* p = base + used;
+    used += (count + 15) / 16 * 16;
+    return p;
+  }
+};
+
+}  // namespace

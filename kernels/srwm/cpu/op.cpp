@@ -1,0 +1,243 @@
+// The ops srwm::forward_cpu and srwm::backward_cpu against LibTorch's stable ABI: one binary serves every torch from 2.10.
+// Python checks arguments with better messages; the checks here only keep memory safe.
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <tuple>
+
+#include "args.h"
+
+namespace {
+
+using srwm::Backward;
+using srwm::Forward;
+using srwm::Geometry;
+using srwm::Kernels;
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+using OptionalTensor = std::optional<Tensor>;
+
+// 0 portable, 1 AVX2, 2 AVX-512.
+int64_t best_level() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+    return 2;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 1;
+#endif
+  return 0;
+}
+std::atomic<int64_t> level{best_level()};
+
+template <class S>
+const Kernels<S>& kernels();
+template <>
+const Kernels<float>& kernels<float>() {
+#if defined(__x86_64__)
+  if (level == 2) return srwm::kernels_avx512;
+  if (level == 1) return srwm::kernels_avx2;
+#endif
+  return srwm::kernels_portable_float;
+}
+template <>
+const Kernels<double>& kernels<double>() {
+  return srwm::kernels_portable_double;
+}
+
+// Tests run every instruction set that the machine has; a limit of -1 only asks.
+int64_t instruction_set(int64_t limit) {
+  if (limit >= 0) level = std::min(limit, best_level());
+  return level;
+}
+
+template <class S>
+const S* pointer(const Tensor& t) {
+  return static_cast<const S*>(t.const_data_ptr());
+}
+
+// Rows must be dense; the dimensions before them may have any stride (0 for an expanded batch).
+Tensor dense_rows(const Tensor& t, int64_t row_dims) {
+  int64_t expected = 1;
+  for (int64_t d = t.dim() - 1; d >= t.dim() - row_dims; d--) {
+    if (t.size(d) != 1 && t.stride(d) != expected) return torch::stable::contiguous(t);
+    expected *= t.size(d);
+  }
+  return t;
+}
+OptionalTensor dense_rows(const OptionalTensor& t, int64_t row_dims) {
+  return t ? OptionalTensor(dense_rows(*t, row_dims)) : t;
+}
+
+template <class S>
+srwm::Sequence<S> sequence(const OptionalTensor& t) {
+  if (!t) return {nullptr, 0, 0, 0};
+  return {pointer<S>(*t), t->stride(0), t->stride(1), t->stride(2)};
+}
+template <class S>
+srwm::Matrices<S> matrices(const OptionalTensor& t) {
+  if (!t) return {nullptr, 0, 0};
+  return {pointer<S>(*t), t->stride(0), t->stride(1)};
+}
+
+void check_shape(const Tensor& t, std::initializer_list<int64_t> shape, ScalarType dtype, const char* name) {
+  bool same = t.dim() == int64_t(shape.size()) && t.scalar_type() == dtype;
+  int64_t d = 0;
+  for (int64_t n : shape) same = same && t.size(d++) == n;
+  STD_TORCH_CHECK(same, "srwm: ", name, " has another shape or dtype than x and w ask for.");
+}
+
+struct Call {
+  Geometry g;
+  int64_t N, C, saved_width;
+  Tensor x, w;
+  OptionalTensor delta, is_first, cu_seqlens;
+
+  Call(const Tensor& x_, const Tensor& w_, const OptionalTensor& delta_, const OptionalTensor& is_first_,
+       const OptionalTensor& cu_, bool input_softmax, bool step)
+      : x(dense_rows(x_, 1)), w(torch::stable::contiguous(w_)), delta(dense_rows(delta_, 2)), is_first(is_first_) {
+    STD_TORCH_CHECK(x.dim() == 4 && w.dim() == 3, "srwm: x must be [T,B,H,D] and w [H,D,C].");
+    const int64_t T = x.size(0), B = x.size(1), H = x.size(2), D = x.size(3);
+    C = w.size(2);
+    const int64_t Y = C - 2 * D - 4;
+    STD_TORCH_CHECK(D >= 1 && Y >= 1, "srwm: w must have at least 2 D + 5 columns.");
+    check_shape(w, {H, D, C}, x.scalar_type(), "w");
+    N = B;
+    g = {T, B, H, D, Y, nullptr, 0, 0, nullptr, input_softmax, step};
+    if (is_first) {
+      check_shape(*is_first, {T, B}, ScalarType::Bool, "is_first");
+      g.is_first = pointer<bool>(*is_first);
+      g.is_first_t = is_first->stride(0);
+      g.is_first_b = is_first->stride(1);
+    }
+    if (cu_) {
+      cu_seqlens = torch::stable::contiguous(*cu_);
+      N = cu_seqlens->size(0) - 1;
+      check_shape(*cu_seqlens, {N + 1}, ScalarType::Int, "cu_seqlens");
+      g.cu_seqlens = pointer<int32_t>(*cu_seqlens);
+      bool rising = B == 1 && N >= 0 && g.cu_seqlens[0] == 0 && g.cu_seqlens[N] == T;
+      for (int64_t n = 0; n < N; n++) rising = rising && g.cu_seqlens[n] <= g.cu_seqlens[n + 1];
+      STD_TORCH_CHECK(rising, "srwm: cu_seqlens must rise from 0 to T, with B = 1.");
+    }
+    if (delta) check_shape(*delta, {N, H, D, C}, x.scalar_type(), "fast_weight_delta");
+    const int64_t DP = (D + 15) / 16 * 16, YP = (Y + 15) / 16 * 16;
+    saved_width = step ? DP + YP : 4 * DP + YP + 20;
+  }
+
+  // Below this many chains a task costs more to hand out than to run.
+  int64_t grain() const {
+    const int64_t work = std::max<int64_t>(1, g.T * g.B * g.D * C / std::max<int64_t>(1, N));
+    return std::max<int64_t>(1, 64 * 832 / work);
+  }
+};
+
+template <class S>
+void run_forward(const Call& c, Tensor& y, Tensor& delta_out, Tensor* saved) {
+  const Forward<S> f{c.g,
+                     sequence<S>(c.x),
+                     pointer<S>(c.w),
+                     matrices<S>(c.delta),
+                     static_cast<S*>(y.mutable_data_ptr()),
+                     static_cast<S*>(delta_out.mutable_data_ptr()),
+                     saved ? static_cast<S*>(saved->mutable_data_ptr()) : nullptr};
+  const Kernels<S>& k = kernels<S>();
+  torch::stable::parallel_for(0, c.N * c.g.H, c.grain(), [&](int64_t a, int64_t b) { k.forward(f, a, b); });
+}
+
+std::tuple<Tensor, Tensor, Tensor> forward(Tensor x, Tensor w, OptionalTensor delta, OptionalTensor is_first,
+                                           OptionalTensor cu_seqlens, bool input_softmax, bool step, bool save) {
+  const Call c(x, w, delta, is_first, cu_seqlens, input_softmax, step);
+  Tensor y = torch::stable::new_empty(c.x, {c.g.T, c.g.B, c.g.H, c.g.Y});
+  Tensor delta_out = torch::stable::new_empty(c.x, {c.N, c.g.H, c.g.D, c.C});
+  Tensor saved = save ? torch::stable::new_empty(c.x, {c.g.B, c.g.H, c.g.T, c.saved_width})
+                      : torch::stable::new_empty(c.x, {0});
+  Tensor* to = save ? &saved : nullptr;
+  if (c.x.scalar_type() == ScalarType::Float) run_forward<float>(c, y, delta_out, to);
+  else if (c.x.scalar_type() == ScalarType::Double) run_forward<double>(c, y, delta_out, to);
+  else STD_TORCH_CHECK(false, "srwm: x and w must be float32 or float64.");
+  return {y, delta_out, saved};
+}
+
+// dw [H,D,C] <- partial [N,H,D,C] summed over N, in order and in float64: the same bits for any number of threads.
+template <class S>
+void sum_partials(const S* partial, S* dw, int64_t N, int64_t count) {
+  torch::stable::parallel_for(0, count, 4096, [&](int64_t from, int64_t to) {
+    double sum[256];
+    for (int64_t i = from; i < to; i += 256) {
+      const int64_t n_here = std::min<int64_t>(256, to - i);
+      std::fill(sum, sum + n_here, 0.0);
+      for (int64_t n = 0; n < N; n++) {
+        const S* row = partial + n * count + i;
+        for (int64_t j = 0; j < n_here; j++) sum[j] += row[j];
+      }
+      for (int64_t j = 0; j < n_here; j++) dw[i + j] = S(sum[j]);
+    }
+  });
+}
+
+template <class S>
+void run_backward(const Call& c, const OptionalTensor& dy, const Tensor& delta_out, const OptionalTensor& ddelta_out,
+                  const Tensor& saved, Tensor& dx, Tensor& dw, Tensor* ddelta) {
+  Tensor partial = torch::stable::new_empty(c.x, {c.N, c.g.H, c.g.D, c.C});
+  S* partial_data = static_cast<S*>(partial.mutable_data_ptr());
+  const Backward<S> f{c.g,
+                      sequence<S>(c.x),
+                      sequence<S>(dy),
+                      pointer<S>(c.w),
+                      matrices<S>(c.delta),
+                      matrices<S>(delta_out),
+                      matrices<S>(ddelta_out),
+                      pointer<S>(saved),
+                      static_cast<S*>(dx.mutable_data_ptr()),
+                      partial_data,
+                      ddelta ? static_cast<S*>(ddelta->mutable_data_ptr()) : nullptr};
+  const Kernels<S>& k = kernels<S>();
+  torch::stable::parallel_for(0, c.N * c.g.H, c.grain(), [&](int64_t a, int64_t b) { k.backward(f, a, b); });
+  sum_partials(partial_data, static_cast<S*>(dw.mutable_data_ptr()), c.N, c.g.H * c.g.D * c.C);
+}
+
+std::tuple<Tensor, Tensor, Tensor> backward(OptionalTensor dy, OptionalTensor ddelta_out, Tensor x, Tensor w,
+                                            OptionalTensor delta, Tensor delta_out, OptionalTensor is_first,
+                                            OptionalTensor cu_seqlens, Tensor saved, bool input_softmax, bool step,
+                                            bool delta_gradient) {
+  const Call c(x, w, delta, is_first, cu_seqlens, input_softmax, step);
+  const ScalarType dtype = c.x.scalar_type();
+  check_shape(saved, {c.g.B, c.g.H, c.g.T, c.saved_width}, dtype, "saved");
+  check_shape(delta_out, {c.N, c.g.H, c.g.D, c.C}, dtype, "delta_out");
+  if (dy) check_shape(*dy, {c.g.T, c.g.B, c.g.H, c.g.Y}, dtype, "dy");
+  if (ddelta_out) check_shape(*ddelta_out, {c.N, c.g.H, c.g.D, c.C}, dtype, "ddelta_out");
+  const OptionalTensor dy_rows = dense_rows(dy, 1), ddelta_rows = dense_rows(ddelta_out, 2);
+  const Tensor end = dense_rows(delta_out, 2), saved_rows = torch::stable::contiguous(saved);
+  Tensor dx = torch::stable::new_empty(c.x, {c.g.T, c.g.B, c.g.H, c.g.D});
+  Tensor dw = torch::stable::new_empty(c.x, {c.g.H, c.g.D, c.C});
+  // With bptt="step" no gradient reaches the carried state.
+  const bool want = delta_gradient && !step;
+  Tensor ddelta = want ? torch::stable::new_empty(c.x, {c.N, c.g.H, c.g.D, c.C}) : torch::stable::new_empty(c.x, {0});
+  Tensor* to = want ? &ddelta : nullptr;
+  if (dtype == ScalarType::Float) run_backward<float>(c, dy_rows, end, ddelta_rows, saved_rows, dx, dw, to);
+  else if (dtype == ScalarType::Double) run_backward<double>(c, dy_rows, end, ddelta_rows, saved_rows, dx, dw, to);
+  else STD_TORCH_CHECK(false, "srwm: x and w must be float32 or float64.");
+  return {dx, dw, ddelta};
+}
+
+}  // namespace
+
+STABLE_TORCH_LIBRARY_FRAGMENT(srwm, m) {
+  m.def(
+      "forward_cpu(Tensor x, Tensor w, Tensor? fast_weight_delta, Tensor? is_first, Tensor? cu_seqlens, "
+      "bool input_softmax, bool step, bool save) -> (Tensor, Tensor, Tensor)");
+  m.def(
+      "backward_cpu(Tensor? dy, Tensor? ddelta_out, Tensor x, Tensor w, Tensor? fast_weight_delta, Tensor delta_out, "
+      "Tensor? is_first, Tensor? cu_seqlens, Tensor saved, bool input_softmax, bool step, bool delta_gradient) "
+      "-> (Tensor, Tensor, Tensor)");
+  m.def("cpu_instruction_set(int limit) -> int");
+}
+STABLE_TORCH_LIBRARY_IMPL(srwm, CPU, m) {
+  m.impl("forward_cpu", TORCH_BOX(&forward));
+  m.impl("backward_cpu", TORCH_BOX(&backward));
+}
+STABLE_TORCH_LIBRARY_IMPL(srwm, CompositeExplicitAutograd, m) {
+  m.impl("cpu_instruction_set", TORCH_BOX(&instruction_set));
+}

@@ -1,0 +1,79 @@
+// Sixteen floats as two AVX2 registers.
+#pragma once
+#include <immintrin.h>
+
+#define SRWM_INLINE static inline __attribute__((always_inline))
+
+namespace {
+
+struct Avx2 {
+  using S = float;
+  static constexpr int block = 4;
+  struct V {
+    __m256 a, b;
+  };
+
+  SRWM_INLINE V load(const S* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+  SRWM_INLINE void store(S* p, V v) {
+    _mm256_storeu_ps(p, v.a);
+    _mm256_storeu_ps(p + 8, v.b);
+  }
+  SRWM_INLINE V fill(S x) {
+    const __m256 v = _mm256_set1_ps(x);
+    return {v, v};
+  }
+  SRWM_INLINE V add(V x, V y) { return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
+  SRWM_INLINE V sub(V x, V y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
+  SRWM_INLINE V mul(V x, V y) { return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
+  SRWM_INLINE V div(V x, V y) { return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
+  // x y + z, and z - x y.
+  SRWM_INLINE V fma(V x, V y, V z) { return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
+  SRWM_INLINE V fnma(V x, V y, V z) { return {_mm256_fnmadd_ps(x.a, y.a, z.a), _mm256_fnmadd_ps(x.b, y.b, z.b)}; }
+  SRWM_INLINE V max(V x, V y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
+  SRWM_INLINE V exp(V x) { return {exp8(x.a), exp8(x.b)}; }
+
+  SRWM_INLINE S sum(V v) {
+    const __m256 s = _mm256_add_ps(v.a, v.b);
+    __m128 r = _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1));
+    r = _mm_add_ps(r, _mm_movehl_ps(r, r));
+    return _mm_cvtss_f32(_mm_add_ss(r, _mm_movehdup_ps(r)));
+  }
+  SRWM_INLINE S max_lane(V v) {
+    const __m256 s = _mm256_max_ps(v.a, v.b);
+    __m128 r = _mm_max_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1));
+    r = _mm_max_ps(r, _mm_movehl_ps(r, r));
+    return _mm_cvtss_f32(_mm_max_ss(r, _mm_movehdup_ps(r)));
+  }
+  // Lane i of the result is the sum of rows[i].
+  SRWM_INLINE V row_sums(const V* rows) {
+    __m256 r[16];
+    for (int i = 0; i < 16; i++) r[i] = _mm256_add_ps(rows[i].a, rows[i].b);
+    return {row_sums8(r), row_sums8(r + 8)};
+  }
+
+ private:
+  SRWM_INLINE __m256 row_sums8(const __m256* r) {
+    const __m256 a = _mm256_hadd_ps(_mm256_hadd_ps(r[0], r[1]), _mm256_hadd_ps(r[2], r[3]));
+    const __m256 b = _mm256_hadd_ps(_mm256_hadd_ps(r[4], r[5]), _mm256_hadd_ps(r[6], r[7]));
+    return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+  }
+  // Cephes' expf: range reduction and a polynomial of degree 6, within 1.3 ulp on [-87, 88].
+  // The constant is the first operand of max and min because they return the second one where either is NaN.
+  SRWM_INLINE __m256 exp8(__m256 x) {
+    const __m256 z = _mm256_min_ps(_mm256_set1_ps(88.37f), _mm256_max_ps(_mm256_set1_ps(-87.33f), x));
+    const __m256 n = _mm256_round_ps(_mm256_mul_ps(z, _mm256_set1_ps(1.44269504f)), 8);
+    __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), z);
+    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), r);
+    __m256 p = _mm256_set1_ps(1.9875691500e-4f);
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.3981999507e-3f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(8.3334519073e-3f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(4.1665795894e-2f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.6666665459e-1f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(5.0000001201e-1f));
+    p = _mm256_fmadd_ps(p, _mm256_mul_ps(r, r), _mm256_add_ps(r, _mm256_set1_ps(1.f)));
+    const __m256i e = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+    return _mm256_mul_ps(p, _mm256_castsi256_ps(e));
+  }
+};
+
+}  // namespace

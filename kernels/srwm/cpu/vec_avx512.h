@@ -1,0 +1,74 @@
+// Sixteen floats as one AVX-512 register.
+#pragma once
+#include <immintrin.h>
+
+#define SRWM_INLINE static inline __attribute__((always_inline))
+
+namespace {
+
+struct Avx512 {
+  using S = float;
+  static constexpr int block = 4;
+  struct V {
+    __m512 a;
+  };
+
+  SRWM_INLINE V load(const S* p) { return {_mm512_loadu_ps(p)}; }
+  SRWM_INLINE void store(S* p, V v) { _mm512_storeu_ps(p, v.a); }
+  SRWM_INLINE V fill(S x) { return {_mm512_set1_ps(x)}; }
+  SRWM_INLINE V add(V x, V y) { return {_mm512_add_ps(x.a, y.a)}; }
+  SRWM_INLINE V sub(V x, V y) { return {_mm512_sub_ps(x.a, y.a)}; }
+  SRWM_INLINE V mul(V x, V y) { return {_mm512_mul_ps(x.a, y.a)}; }
+  SRWM_INLINE V div(V x, V y) { return {_mm512_div_ps(x.a, y.a)}; }
+  // x y + z, and z - x y.
+  SRWM_INLINE V fma(V x, V y, V z) { return {_mm512_fmadd_ps(x.a, y.a, z.a)}; }
+  SRWM_INLINE V fnma(V x, V y, V z) { return {_mm512_fnmadd_ps(x.a, y.a, z.a)}; }
+  SRWM_INLINE V max(V x, V y) { return {_mm512_max_ps(x.a, y.a)}; }
+
+  // Cephes' expf: range reduction and a polynomial of degree 6, within 1.3 ulp on [-87, 88].
+  // The constant is the first operand of max and min because they return the second one where either is NaN.
+  SRWM_INLINE V exp(V x) {
+    const __m512 z = _mm512_min_ps(_mm512_set1_ps(88.37f), _mm512_max_ps(_mm512_set1_ps(-87.33f), x.a));
+    const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(z, _mm512_set1_ps(1.44269504f)), 8);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), z);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
+    __m512 p = _mm512_set1_ps(1.9875691500e-4f);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.3981999507e-3f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.3334519073e-3f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.1665795894e-2f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666665459e-1f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.0000001201e-1f));
+    p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), _mm512_add_ps(r, _mm512_set1_ps(1.f)));
+    return {_mm512_scalef_ps(p, n)};
+  }
+
+  SRWM_INLINE S sum(V v) {
+    const __m256 s = _mm256_add_ps(_mm512_castps512_ps256(v.a), _mm512_extractf32x8_ps(v.a, 1));
+    __m128 r = _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1));
+    r = _mm_add_ps(r, _mm_movehl_ps(r, r));
+    return _mm_cvtss_f32(_mm_add_ss(r, _mm_movehdup_ps(r)));
+  }
+  SRWM_INLINE S max_lane(V v) {
+    const __m256 s = _mm256_max_ps(_mm512_castps512_ps256(v.a), _mm512_extractf32x8_ps(v.a, 1));
+    __m128 r = _mm_max_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1));
+    r = _mm_max_ps(r, _mm_movehl_ps(r, r));
+    return _mm_cvtss_f32(_mm_max_ss(r, _mm_movehdup_ps(r)));
+  }
+  // Lane i of the result is the sum of rows[i].
+  SRWM_INLINE V row_sums(const V* rows) {
+    __m512 r[16];
+    for (int i = 0; i < 16; i++) r[i] = rows[i].a;
+    for (int i = 0; i < 8; i++)
+      r[i] = _mm512_add_ps(_mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]), _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]));
+    for (int i = 0; i < 4; i++) {
+      const __m512d x = _mm512_castps_pd(r[2 * i]), y = _mm512_castps_pd(r[2 * i + 1]);
+      r[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)), _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
+    }
+    for (int i = 0; i < 2; i++)
+      r[i] = _mm512_add_ps(_mm512_shuffle_f32x4(r[2 * i], r[2 * i + 1], 0x88),
+                           _mm512_shuffle_f32x4(r[2 * i], r[2 * i + 1], 0xdd));
+    return {_mm512_add_ps(_mm512_shuffle_f32x4(r[0], r[1], 0x88), _mm512_shuffle_f32x4(r[0], r[1], 0xdd))};
+  }
+};
+
+}  // namespace

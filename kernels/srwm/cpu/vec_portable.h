@@ -1,0 +1,75 @@
+// Sixteen numbers of any type as an array: for float64, and for machines without the instruction sets beside it.
+#pragma once
+#include <cmath>
+
+#define SRWM_INLINE static inline __attribute__((always_inline))
+
+namespace {
+
+template <class Scalar>
+struct Portable {
+  using S = Scalar;
+  static constexpr int block = 1;
+  struct V {
+    S a[16];
+  };
+
+  SRWM_INLINE V load(const S* p) {
+    return each([&](int i) { return p[i]; });
+  }
+  SRWM_INLINE void store(S* p, V v) {
+    for (int i = 0; i < 16; i++) p[i] = v.a[i];
+  }
+  SRWM_INLINE V fill(S x) {
+    return each([&](int) { return x; });
+  }
+  SRWM_INLINE V add(V x, V y) {
+    return each([&](int i) { return x.a[i] + y.a[i]; });
+  }
+  SRWM_INLINE V sub(V x, V y) {
+    return each([&](int i) { return x.a[i] - y.a[i]; });
+  }
+  SRWM_INLINE V mul(V x, V y) {
+    return each([&](int i) { return x.a[i] * y.a[i]; });
+  }
+  SRWM_INLINE V div(V x, V y) {
+    return each([&](int i) { return x.a[i] / y.a[i]; });
+  }
+  // x y + z, and z - x y.
+  SRWM_INLINE V fma(V x, V y, V z) {
+    return each([&](int i) { return x.a[i] * y.a[i] + z.a[i]; });
+  }
+  SRWM_INLINE V fnma(V x, V y, V z) {
+    return each([&](int i) { return z.a[i] - x.a[i] * y.a[i]; });
+  }
+  SRWM_INLINE V max(V x, V y) {
+    return each([&](int i) { return x.a[i] > y.a[i] ? x.a[i] : y.a[i]; });
+  }
+  SRWM_INLINE V exp(V x) {
+    return each([&](int i) { return std::exp(x.a[i]); });
+  }
+  SRWM_INLINE S sum(V v) {
+    S s[4];
+    for (int i = 0; i < 4; i++) s[i] = (v.a[i] + v.a[i + 4]) + (v.a[i + 8] + v.a[i + 12]);
+    return (s[0] + s[2]) + (s[1] + s[3]);
+  }
+  SRWM_INLINE S max_lane(V v) {
+    S m = v.a[0];
+    for (int i = 1; i < 16; i++) m = v.a[i] > m ? v.a[i] : m;
+    return m;
+  }
+  // Lane i of the result is the sum of rows[i].
+  SRWM_INLINE V row_sums(const V* rows) {
+    return each([&](int i) { return sum(rows[i]); });
+  }
+
+ private:
+  template <class F>
+  SRWM_INLINE V each(F&& f) {
+    V r;
+    for (int i = 0; i < 16; i++) r.a[i] = f(i);
+    return r;
+  }
+};
+
+}  // namespace

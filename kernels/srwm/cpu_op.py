@@ -1,0 +1,46 @@
+"""Loads the compiled ops srwm::forward_cpu and srwm::backward_cpu."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor
+
+from .registration import register_autograd, register_fakes
+
+
+@functools.cache
+def load() -> str | None:
+    """Builds and loads the compiled ops once a process; returns why they are missing, or None."""
+    # Imported late so that `python -m srwm.kernels.build` does not find itself already imported.
+    from ..build import build
+
+    found = build()
+    if found.path is None:
+        return found.reason
+    try:
+        torch.ops.load_library(found.path)
+    except OSError as error:
+        return f'the compiled library does not load: {error}'
+    register_fakes('cpu', saved_shape)
+    register_autograd('cpu', None)
+    return None
+
+
+@torch.compiler.assume_constant_result
+def missing() -> str:
+    """Returns why the compiled ops are missing, or an empty string; a constant to torch.compile."""
+    return load() or ''
+
+
+def saved_shape(x: Tensor, y_dim: int, step: bool) -> tuple[int, ...]:
+    """Returns [B,H,T,width]: one chain's steps lie together; every part is padded to sixteen lanes."""
+    time, batch, heads, head_dim = x.shape
+    head, y = -(-head_dim // 16) * 16, -(-y_dim // 16) * 16
+    return batch, heads, time, head + y if step else 4 * head + y + 20
+
+
+def instruction_set(limit: int = -1) -> str:
+    """Returns the instruction set in use for float32, after lowering it to at most `limit` (0, 1, 2) where that is given."""
+    return ('portable', 'avx2', 'avx512')[torch.ops.srwm.cpu_instruction_set(limit)]

@@ -1,0 +1,103 @@
+"""The ops srwm::forward_reference and srwm::backward_reference: the reference as opaque, functional torch ops."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from . import analytic
+from .reference import reference
+
+
+@torch.library.custom_op('srwm::forward_reference', mutates_args=())
+def forward_reference(
+    x: Tensor,
+    w: Tensor,
+    fast_weight_delta: Tensor | None,
+    is_first: Tensor | None,
+    cu_seqlens: Tensor | None,
+    input_softmax: bool,
+    step: bool,
+    save: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns (y, delta, saved); saved is empty unless `save`."""
+    parts = []
+    for steps, batch in spans(x, cu_seqlens):
+        args = (x[steps], w, part(fast_weight_delta, batch), part(is_first, steps))
+        if save:
+            parts.append(analytic.forward(*args, input_softmax=input_softmax))
+        else:
+            parts.append((*reference(*args, input_softmax=input_softmax), x.new_empty(0)))
+    y, delta, saved = zip(*parts, strict=True)
+    # A sequence of no steps hands its delta through, which an op may not do.
+    return torch.cat(y), torch.cat(delta), torch.cat(saved)
+
+
+@torch.library.custom_op('srwm::backward_reference', mutates_args=())
+def backward_reference(
+    dy: Tensor | None,
+    ddelta_out: Tensor | None,
+    x: Tensor,
+    w: Tensor,
+    fast_weight_delta: Tensor | None,
+    delta_out: Tensor,
+    is_first: Tensor | None,
+    cu_seqlens: Tensor | None,
+    saved: Tensor,
+    input_softmax: bool,
+    step: bool,
+    delta_gradient: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns (dx, dw, gradient of fast_weight_delta); the last is empty unless asked for and bptt is "unroll"."""
+    parts = []
+    for steps, batch in spans(x, cu_seqlens):
+        sequence = (x[steps], w, part(fast_weight_delta, batch), part(is_first, steps), saved[steps])
+        cotangents = (part(dy, steps), part(ddelta_out, batch))
+        bptt = 'step' if step else 'unroll'
+        parts.append(analytic.backward(*cotangents, *sequence, input_softmax=input_softmax, bptt=bptt))
+    dx, dw, ddelta = zip(*parts, strict=True)
+    want = delta_gradient and not step
+    return torch.cat(dx), torch.cat(dw).sum(0), torch.cat(ddelta) if want else x.new_empty(0)
+
+
+def saved_width(head_dim: int, y_dim: int, step: bool) -> int:
+    """Returns the numbers kept a step: q, k, beta and the insertion."""
+    return 4 * head_dim + y_dim + 8
+
+
+def second_derivative(
+    inputs: tuple[Tensor | None, ...], cotangents: tuple[Tensor | None, ...], *, input_softmax: bool, bptt: str
+) -> list[Tensor | None]:
+    """Returns the gradients of (dy, ddelta_out, x, w, fast_weight_delta) by differentiating the plain reference twice.
+
+    `inputs` are those five and is_first; `cotangents` belong to the backward op's (dx, dw, ddelta).
+    """
+    is_first = inputs[5]
+    with torch.enable_grad():
+        leaves = [None if t is None else t.detach().requires_grad_() for t in inputs[:5]]
+        dy, ddelta_out, x, w, delta = leaves
+        outputs = reference(x, w, delta, is_first, input_softmax=input_softmax, bptt=bptt)
+        pairs = [(o, g) for o, g in zip(outputs, (dy, ddelta_out), strict=True) if g is not None and o.requires_grad]
+        wanted = [t for t in (x, w, delta) if t is not None]
+        first = torch.autograd.grad(*transposed(pairs, wanted), create_graph=True, allow_unused=True)
+        seeds = [(f, c) for f, c in zip(first, cotangents, strict=False) if f is not None and c is not None]
+        sources = [t for t in leaves if t is not None]
+        second = iter(torch.autograd.grad(*transposed(seeds, sources), allow_unused=True))
+    return [None if t is None else next(second) for t in leaves]
+
+
+def transposed(pairs: list[tuple[Tensor, Tensor]], inputs: list[Tensor]) -> tuple[list[Tensor], ...]:
+    """Returns (outputs, inputs, cotangents) for torch.autograd.grad."""
+    return [o for o, _ in pairs], inputs, [g for _, g in pairs]
+
+
+def part(tensor: Tensor | None, index: slice) -> Tensor | None:
+    return None if tensor is None else tensor[index]
+
+
+def spans(x: Tensor, cu_seqlens: Tensor | None) -> list[tuple[slice, slice]]:
+    """Returns (steps, rows of the state) of every run of the recurrence: one, or one a packed sequence."""
+    if cu_seqlens is None:
+        return [(slice(None), slice(None))]
+    ends = cu_seqlens.tolist()
+    return [(slice(a, b), slice(n, n + 1)) for n, (a, b) in enumerate(zip(ends, ends[1:], strict=False))]

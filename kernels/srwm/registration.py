@@ -1,0 +1,86 @@
+"""What torch must know of each implementation's two ops: fake outputs (graphs, compile) and autograd.
+
+Both implementations share schemas:
+forward_<implementation>(x, w, fast_weight_delta, is_first, cu_seqlens, input_softmax, step, save) -> (y, delta, saved)
+backward_<implementation>(dy, ddelta_out, x, w, fast_weight_delta, delta_out, is_first, cu_seqlens, saved,
+                          input_softmax, step, delta_gradient) -> (dx, dw, ddelta)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..errors import KernelError
+from .reference import output_dim
+
+
+def register_fakes(implementation: str, saved_shape: Callable[[Tensor, int, bool], tuple[int, ...]]) -> None:
+    """Gives both ops their output shapes; `saved_shape(x, Y, step)` is the implementation's own."""
+
+    @torch.library.register_fake(f'srwm::forward_{implementation}')
+    def forward(x, w, fast_weight_delta, is_first, cu_seqlens, input_softmax, step, save):  # noqa: ANN001, ANN202
+        y = x.new_empty((*x.shape[:3], output_dim(w)))
+        delta = x.new_empty((sequences(x, cu_seqlens), *w.shape))
+        return y, delta, x.new_empty(saved_shape(x, output_dim(w), step) if save else (0,))
+
+    @torch.library.register_fake(f'srwm::backward_{implementation}')
+    def backward(  # noqa: ANN202
+        dy, ddelta_out, x, w, fast_weight_delta, delta_out, is_first, cu_seqlens, saved, input_softmax, step, delta_gradient  # noqa: ANN001, E501
+    ):
+        ddelta = x.new_empty(delta_out.shape if delta_gradient and not step else (0,))
+        return x.new_empty(x.shape), w.new_empty(w.shape), ddelta
+
+
+def sequences(x: Tensor, cu_seqlens: Tensor | None) -> int:
+    """Returns N, the number of states: B, or the number of packed sequences."""
+    return x.shape[1] if cu_seqlens is None else cu_seqlens.shape[0] - 1
+
+
+def register_autograd(implementation: str, second_derivative: Callable[..., list[Tensor | None]] | None) -> None:
+    """Makes the forward op differentiable through the backward op, and that one through `second_derivative` if given."""
+    run = getattr(torch.ops.srwm, f'backward_{implementation}').default
+
+    def backward(ctx, dy: Tensor | None, ddelta_out: Tensor | None, _: None):  # noqa: ANN001, ANN202
+        x, w, delta, delta_out, is_first, cu_seqlens, saved = ctx.saved_tensors
+        if not ctx.save:
+            raise KernelError('KERNEL_ARGUMENT', 'srwm: a backward pass needs save=True in the forward op, got False.')
+        if dy is None and ddelta_out is None:
+            return (None,) * 8
+        want = ctx.needs_input_grad[2]
+        inputs = (x, w, delta, delta_out, is_first, cu_seqlens, saved)
+        dx, dw, ddelta = run(dy, ddelta_out, *inputs, ctx.input_softmax, ctx.step, want)
+        return dx, dw, ddelta if want and not ctx.step else None, None, None, None, None, None
+
+    def backward_twice(ctx, *cotangents: Tensor | None):  # noqa: ANN001, ANN202
+        *inputs, cu_seqlens = ctx.saved_tensors
+        if second_derivative is None or cu_seqlens is not None:
+            raise KernelError(
+                'KERNEL_UNSUPPORTED',
+                f'srwm: second derivatives exist only for implementation "reference" without cu_seqlens, '
+                f'got "{implementation}"{"" if cu_seqlens is None else " with cu_seqlens"}.',
+                'Pass implementation="reference".',
+            )
+        bptt = 'step' if ctx.step else 'unroll'
+        dy, ddelta, x, w, delta = second_derivative(inputs, cotangents, input_softmax=ctx.input_softmax, bptt=bptt)
+        return dy, ddelta, x, w, delta, *(None,) * 7
+
+    torch.library.register_autograd(f'srwm::forward_{implementation}', backward, setup_context=setup_forward)
+    torch.library.register_autograd(f'srwm::backward_{implementation}', backward_twice, setup_context=setup_backward)
+
+
+def setup_forward(ctx, inputs, output) -> None:  # noqa: ANN001
+    x, w, delta, is_first, cu_seqlens, ctx.input_softmax, ctx.step, ctx.save = inputs
+    _, delta_out, saved = output
+    # An unused output then arrives as None, not as a tensor of zeros to be read.
+    ctx.set_materialize_grads(False)
+    ctx.mark_non_differentiable(*((delta_out, saved) if ctx.step else (saved,)))
+    ctx.save_for_backward(x, w, delta, delta_out, is_first, cu_seqlens, saved)
+
+
+def setup_backward(ctx, inputs, output) -> None:  # noqa: ANN001
+    dy, ddelta_out, x, w, delta, _, is_first, cu_seqlens, _, ctx.input_softmax, ctx.step, _ = inputs
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(dy, ddelta_out, x, w, delta, is_first, cu_seqlens)
