@@ -25,7 +25,15 @@ const TAIL_LINES = 40;
 const GRACE_MS = 5_000;
 
 // A user's own Python settings must not leak into our environment, nor an active one into the new one.
-const HIDDEN = ['PYTHONHOME', 'PYTHONPATH', 'PYTHONSTARTUP', 'VIRTUAL_ENV', 'CONDA_PREFIX', 'PIP_TARGET', 'PIP_PREFIX'];
+const HIDDEN = [
+  'PYTHONHOME',
+  'PYTHONPATH',
+  'PYTHONSTARTUP',
+  'VIRTUAL_ENV',
+  'CONDA_PREFIX',
+  'PIP_TARGET',
+  'PIP_PREFIX',
+];
 
 /** Returns the environment in which Python, pip and uv run. */
 export function pythonEnvironment(environment: ProcessEnvironment): Record<string, string> {
@@ -37,14 +45,25 @@ export function pythonEnvironment(environment: ProcessEnvironment): Record<strin
   if (index !== undefined && kept['UV_INDEX_URL'] === undefined && kept['UV_DEFAULT_INDEX'] === undefined) {
     kept['UV_DEFAULT_INDEX'] = index;
   }
-  return { ...kept, PYTHONNOUSERSITE: '1', PYTHONUNBUFFERED: '1', PYTHONUTF8: '1', PIP_USER: '0', NO_COLOR: '1' };
+  return {
+    ...kept,
+    PYTHONNOUSERSITE: '1',
+    PYTHONUNBUFFERED: '1',
+    PYTHONUTF8: '1',
+    PIP_USER: '0',
+    NO_COLOR: '1',
+  };
 }
 
 /**
  * Runs `file` to its end and never throws for its failure. An abort stops the whole process group first and then
  * throws the signal's reason: pip and venv start children that would go on writing into `.venv`.
  */
-export async function runChild(file: string, args: readonly string[], options: ChildOptions): Promise<ChildResult> {
+export async function runChild(
+  file: string,
+  args: readonly string[],
+  options: ChildOptions,
+): Promise<ChildResult> {
   options.signal.throwIfAborted();
   const { execa } = await import('execa');
   const ownGroup = process.platform !== 'win32';
@@ -90,7 +109,11 @@ export async function runChild(file: string, args: readonly string[], options: C
   };
   try {
     // A stream that is cut off by the child's death rejects; how the child ended is in its result.
-    const [result] = await Promise.all([child, read('stdout').catch(() => {}), read('stderr').catch(() => {})]);
+    const [result] = await Promise.all([
+      child,
+      read('stdout').catch(() => {}),
+      read('stderr').catch(() => {}),
+    ]);
     options.signal.throwIfAborted();
     const missing = result.code === 'ENOENT' || result.code === 'EACCES';
     return { ok: !result.failed, missing, how: howItEnded(result), stdout, tail };

@@ -17,10 +17,16 @@ export function noPython(rejected: readonly RejectedPython[], named: boolean): S
   const absent = rejected.filter((one) => one.problem === null).map((one) => one.command);
   const parts = [...found, ...(absent.length > 0 ? [`no ${absent.join(', ')} on the PATH`] : [])];
   const source = named ? ', set by SRWM_PYTHON' : '';
-  return new SrwmError('SETUP_PYTHON', `setup: Python 3.11 or newer is required, got ${parts.join('; ')}${source}.`, {
-    remedy: named ? `Set SRWM_PYTHON to a Python 3.11 to 3.13, or unset it. ${INSTALL_PYTHON}` : INSTALL_PYTHON,
-    detail: { rejected },
-  });
+  return new SrwmError(
+    'SETUP_PYTHON',
+    `setup: Python 3.11 or newer is required, got ${parts.join('; ')}${source}.`,
+    {
+      remedy: named
+        ? `Set SRWM_PYTHON to a Python 3.11 to 3.13, or unset it. ${INSTALL_PYTHON}`
+        : INSTALL_PYTHON,
+      detail: { rejected },
+    },
+  );
 }
 
 /** `.venv` belongs to the user. */
@@ -35,12 +41,16 @@ export function foreignVenv(venv: string, packages: readonly string[]): SrwmErro
 
 /** A file or folder cannot be written. */
 export function unwritable(place: string, cause: unknown): SrwmError {
-  return new SrwmError('SETUP_UNWRITABLE', `setup: ${place} must be writable, got "${reasonOf(cause)}".`, { cause });
+  return new SrwmError('SETUP_UNWRITABLE', `setup: ${place} must be writable, got "${reasonOf(cause)}".`, {
+    cause,
+  });
 }
 
 /** No space is left where `place` lies. */
 export function diskFull(place: string, cause: unknown): SrwmError {
-  return new SrwmError('SETUP_DISK_FULL', `setup: ${place} needs more space, got "${reasonOf(cause)}".`, { cause });
+  return new SrwmError('SETUP_DISK_FULL', `setup: ${place} needs more space, got "${reasonOf(cause)}".`, {
+    cause,
+  });
 }
 
 /** Turns a fault of the file system into a sentence; anything else comes back unchanged. */
@@ -92,7 +102,13 @@ const symptoms: readonly Symptom[] = [
 ];
 
 /** A program that set-up ran has failed: its own words choose the code. */
-export function stepFailed(step: string, title: string, tail: readonly string[], how: string, log: string): SrwmError {
+export function stepFailed(
+  step: string,
+  title: string,
+  tail: readonly string[],
+  how: string,
+  log: string,
+): SrwmError {
   const text = tail.join('\n');
   const quoted = tail
     .slice(-6)

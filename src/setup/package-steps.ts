@@ -1,5 +1,13 @@
 /** Installs the locked Python packages, and makes `srwm.kernels`, `srwm.envs` and `srwm.worker` importable. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { keyOf, type Journal } from './journal.ts';
 import type { Places } from './places.ts';
@@ -26,9 +34,22 @@ export const installerStep: Step = {
 
   run: async (journal, goal, tools) => {
     const lock = path.join(goal.places.package, 'requirements-uv.lock');
-    const quiet = ['--disable-pip-version-check', '--no-input', '--no-warn-script-location', '--progress-bar', 'off'];
+    const quiet = [
+      '--disable-pip-version-check',
+      '--no-input',
+      '--no-warn-script-location',
+      '--progress-bar',
+      'off',
+    ];
     // A pip that was stopped half way leaves a uv that looks installed.
-    const install = ['install', '--force-reinstall', '--no-deps', '--only-binary', ':all:', '--require-hashes'];
+    const install = [
+      'install',
+      '--force-reinstall',
+      '--no-deps',
+      '--only-binary',
+      ':all:',
+      '--require-hashes',
+    ];
     await tools.run(goal.places.venvPython, ['-m', 'pip', ...install, ...quiet, '-r', lock]);
     return { ...journal, installer: { key: lockKey(goal, 'requirements-uv.lock') } };
   },
@@ -55,7 +76,16 @@ export const packagesStep: Step = {
     tools.save(started);
     const locks = ['requirements.lock', ...(dev ? ['requirements-dev.lock'] : [])];
     const files = locks.flatMap((name) => ['-r', path.join(goal.places.package, name)]);
-    const install = ['-m', 'uv', 'pip', 'install', '--python', goal.places.venvPython, '--no-deps', '--require-hashes'];
+    const install = [
+      '-m',
+      'uv',
+      'pip',
+      'install',
+      '--python',
+      goal.places.venvPython,
+      '--no-deps',
+      '--require-hashes',
+    ];
     await tools.run(goal.places.venvPython, [...install, ...(torn ? ['--reinstall'] : []), ...files]);
     const distributions = distributionsIn(sitePackagesOf(journal, goal));
     return { ...journal, packages: { key, dev, finished: true, distributions } };
@@ -63,7 +93,9 @@ export const packagesStep: Step = {
 };
 
 function packagesKey(goal: Goal, dev: boolean): string {
-  return dev ? lockKey(goal, 'requirements.lock', 'requirements-dev.lock') : lockKey(goal, 'requirements.lock');
+  return dev
+    ? lockKey(goal, 'requirements.lock', 'requirements-dev.lock')
+    : lockKey(goal, 'requirements.lock');
 }
 
 const FOLDERS = { kernels: 'kernels', envs: 'envs', worker: path.join('bridge', 'worker') } as const;
@@ -85,7 +117,8 @@ export const modulesStep: Step = {
   title: 'Python modules of srwm',
 
   isDone: (journal, goal) =>
-    journal.modules?.key === modulesFolder(goal.places) && existsSync(path.join(sitePackagesOf(journal, goal), PTH)),
+    journal.modules?.key === modulesFolder(goal.places) &&
+    existsSync(path.join(sitePackagesOf(journal, goal), PTH)),
 
   run: async (journal, goal) => {
     const folder = modulesFolder(goal.places);
@@ -112,7 +145,16 @@ export const checkStep: Step = {
   isDone: (journal) => journal.check?.key === checkKey(journal),
 
   run: async (journal, goal, tools) => {
-    const modules = ['numpy', 'zmq', 'msgspec', 'safetensors', 'torch', 'srwm.kernels', 'srwm.envs', 'srwm.worker'];
+    const modules = [
+      'numpy',
+      'zmq',
+      'msgspec',
+      'safetensors',
+      'torch',
+      'srwm.kernels',
+      'srwm.envs',
+      'srwm.worker',
+    ];
     await tools.run(goal.places.venvPython, ['-c', `import ${modules.join(', ')}`]);
     return { ...journal, check: { key: checkKey(journal) } };
   },

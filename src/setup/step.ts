@@ -60,7 +60,8 @@ export function toolsOf(
     log.write(`$ ${[file, ...args.map((arg) => (arg.includes('\n') ? '...' : arg))].join(' ')}`);
     return runChild(file, args, options);
   };
-  const failed = (result: ChildResult): Error => stepFailed(step.name, step.title, result.tail, result.how, log.file);
+  const failed = (result: ChildResult): Error =>
+    stepFailed(step.name, step.title, result.tail, result.how, log.file);
   const run = async (file: string, args: readonly string[]): Promise<ChildResult> => {
     const result = await attempt(file, args);
     if (!result.ok) throw failed(result);

@@ -8,7 +8,13 @@ import { findPython } from './python.ts';
 import type { Goal, Step, Tools } from './step.ts';
 
 /** Files of ours in `.venv` that outlive its contents. */
-const KEPT = new Set(['srwm-setup.json', 'srwm-setup.lock', 'srwm-setup.lock.takeover', 'srwm-setup.log', '.gitignore']);
+const KEPT = new Set([
+  'srwm-setup.json',
+  'srwm-setup.lock',
+  'srwm-setup.lock.takeover',
+  'srwm-setup.log',
+  '.gitignore',
+]);
 const SEEDS = new Set(['pip', 'setuptools', 'wheel', 'uv']);
 const KEY = 'venv-1';
 

@@ -1,0 +1,188 @@
+/** Looks at everything that a run needs and says the mend for each fault. Works before set-up too. */
+import { existsSync, statfsSync } from 'node:fs';
+import path from 'node:path';
+import { SrwmError } from '../../bridge/protocol/errors.ts';
+import { runChild } from './child.ts';
+import { readJournal, type Journal } from './journal.ts';
+import { findCompiler, procgenObstacle } from './native-steps.ts';
+import { findPlaces, type Places, type ProcessEnvironment } from './places.ts';
+import { findPython } from './python.ts';
+
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly found: string;
+  /** What to do, or null when there is nothing to do. */
+  readonly remedy: string | null;
+}
+
+export interface Examination {
+  readonly ok: boolean;
+  readonly checks: readonly Check[];
+}
+
+export interface ExamineOptions {
+  readonly cwd: string;
+  readonly environment: ProcessEnvironment;
+  readonly signal: AbortSignal;
+  /** Whether set-up has nothing left to do. */
+  readonly isSetUp: boolean;
+}
+
+const SET_UP = 'Run "npx srwm setup".';
+const NODE_OLDEST: readonly [number, number] = [20, 19];
+const GIB = 2 ** 30;
+const SETUP_GIB = 12;
+const RUN_GIB = 1;
+const SHARED_MEMORY_MIB = 64;
+const PROBE_TIMEOUT_MS = 120_000;
+
+/** What the worker's Python says about itself. */
+interface TorchProbe {
+  readonly torch: string;
+  readonly threads: number;
+  readonly devices: readonly string[];
+  readonly kernels: string;
+}
+
+const PROBE = `
+import json, torch
+from srwm.kernels import describe_dispatch
+devices = [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
+print(json.dumps({
+    "torch": str(torch.__version__),
+    "threads": torch.get_num_threads(),
+    "devices": ["cpu", *devices],
+    "kernels": describe_dispatch(),
+}))
+`;
+
+/** Runs all checks, in the order in which a newcomer meets their subjects. */
+export async function examine(options: ExamineOptions): Promise<Examination> {
+  const { environment } = options;
+  const places = findPlaces(options.cwd, environment);
+  const journal = readJournal(places.venv) ?? { format: 1 };
+  const probed = await probeTorch(places, options);
+  const checks = [
+    checkNode(process.versions.node),
+    await checkPython(options),
+    checkSetup(places, options.isSetUp),
+    checkTorch(probed),
+    checkDevices(probed),
+    checkCompiler(environment),
+    checkProcgen(journal),
+    checkKernels(probed),
+    checkDisk(places, options.isSetUp),
+    checkSharedMemory(),
+  ];
+  return { ok: checks.every((check) => check.ok), checks };
+}
+
+function good(name: string, found: string): Check {
+  return { name, ok: true, found, remedy: null };
+}
+
+function bad(name: string, found: string, remedy: string): Check {
+  return { name, ok: false, found, remedy };
+}
+
+function checkNode(version: string): Check {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const fits = major > NODE_OLDEST[0] || (major === NODE_OLDEST[0] && minor >= NODE_OLDEST[1]);
+  const found = `Node ${version}`;
+  return fits ? good('node', found) : bad('node', found, `Install Node ${NODE_OLDEST.join('.')} or newer.`);
+}
+
+async function checkPython(options: ExamineOptions): Promise<Check> {
+  try {
+    const python = await findPython(options.environment, options.signal);
+    return good('python', `Python ${python.version} (${python.path})`);
+  } catch (error) {
+    if (error instanceof SrwmError) return bad('python', error.message, error.remedy);
+    throw error;
+  }
+}
+
+function checkSetup(places: Places, isSetUp: boolean): Check {
+  if (isSetUp) return good('setup', `complete (${places.venv})`);
+  const found = existsSync(places.venv) ? `not finished (${places.venv})` : `not done (no ${places.venv})`;
+  return bad('setup', found, `${SET_UP} Commands that need it do so by themselves.`);
+}
+
+type Probed = { readonly report: TorchProbe } | { readonly fault: string };
+
+async function probeTorch(places: Places, options: ExamineOptions): Promise<Probed> {
+  if (!existsSync(places.venvPython)) return { fault: 'not installed: set-up was not run' };
+  const result = await runChild(places.venvPython, ['-c', PROBE], {
+    cwd: places.package,
+    environment: { ...options.environment, SRWM_CACHE: places.cache },
+    signal: options.signal,
+    timeoutMs: PROBE_TIMEOUT_MS,
+  });
+  if (!result.ok) return { fault: `not usable: ${result.tail.at(-1) ?? result.how}` };
+  return { report: JSON.parse(result.stdout.at(-1) ?? 'null') as TorchProbe };
+}
+
+function checkTorch(probed: Probed): Check {
+  if ('fault' in probed) return bad('torch', probed.fault, SET_UP);
+  return good('torch', `torch ${probed.report.torch}, ${probed.report.threads} threads`);
+}
+
+function checkDevices(probed: Probed): Check {
+  if ('fault' in probed) return bad('devices', 'unknown without torch', SET_UP);
+  return good('devices', probed.report.devices.join(', '));
+}
+
+function checkCompiler(environment: ProcessEnvironment): Check {
+  const compiler = findCompiler(environment);
+  if (compiler !== null) return good('compiler', compiler);
+  const named = environment['CXX']
+    ? `CXX=${environment['CXX']} is not a program`
+    : 'no c++, g++ or clang++ on the PATH';
+  return bad(
+    'compiler',
+    named,
+    'Install a C++ compiler (Debian, Ubuntu: "apt install g++"): without it kernels are slow.',
+  );
+}
+
+function checkProcgen(journal: Journal): Check {
+  const obstacle = procgenObstacle(process.platform, process.arch);
+  if (obstacle !== null) return good('procgen', obstacle);
+  const entry = journal.procgen;
+  if (entry === undefined || entry.library === null) return bad('procgen', 'library not fetched', SET_UP);
+  if (!existsSync(entry.library)) return bad('procgen', `library is gone from ${entry.library}`, SET_UP);
+  const stubs = entry.stubs ? ', with stubs in place of libglib' : '';
+  return good(
+    'procgen',
+    `library verified, sha256 ${(entry.sha256 ?? '').slice(0, 12)}${stubs} (${entry.library})`,
+  );
+}
+
+function checkKernels(probed: Probed): Check {
+  if ('fault' in probed) return bad('kernels', 'unknown without torch', SET_UP);
+  return good('kernels', probed.report.kernels);
+}
+
+function checkDisk(places: Places, isSetUp: boolean): Check {
+  const needed = isSetUp ? RUN_GIB : SETUP_GIB;
+  const free = freeBytes(places.project) / GIB;
+  const found = `${free.toFixed(1)} GiB free in ${places.project}`;
+  return free >= needed
+    ? good('disk', found)
+    : bad('disk', found, `Free some space: ${needed} GiB are needed.`);
+}
+
+function checkSharedMemory(): Check {
+  if (process.platform !== 'linux') return good('shared_memory', `provided by ${process.platform}`);
+  if (!existsSync('/dev/shm')) return bad('shared_memory', 'no /dev/shm', 'Mount a tmpfs at /dev/shm.');
+  const free = freeBytes('/dev/shm') / 2 ** 20;
+  const found = `${Math.round(free)} MiB free in /dev/shm`;
+  if (free >= SHARED_MEMORY_MIB) return good('shared_memory', found);
+  return bad('shared_memory', found, 'Give it more, in a container for instance with --shm-size=256m.');
+}
+
+function freeBytes(folder: string): number {
+  const status = statfsSync(path.resolve(folder));
+  return status.bavail * status.bsize;
+}
