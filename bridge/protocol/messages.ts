@@ -41,6 +41,8 @@ export const poolSpecSchema = z
         seed: z.int().min(0),
         /** The unpacked `procgen/data` folder that set-up verified. */
         library: z.string(),
+        /** A host that has not answered a step for so long counts as lost. */
+        host_timeout_seconds: z.number().min(0.1),
       })
       .meta({ id: 'ProcgenPool' }),
     z
@@ -114,9 +116,14 @@ const savedFile = z
 
 /**
  * The one table of verbs. A new verb is one entry here, one handler in `bridge/worker/handlers`.
- * `tensors` says whether request or reply may carry tensor frames.
  */
 export const verbs = {
+  configure: {
+    request: z
+      .strictObject({ device: z.string() })
+      .meta({ id: 'Configure', description: 'Chooses the device of everything that follows: cpu or cuda:N.' }),
+    reply: empty('ConfigureReply', 'Done.'),
+  },
   load_graph: {
     request: z
       .strictObject({ hash: id, graph: graphSpecSchema })
@@ -162,7 +169,7 @@ export const verbs = {
         /** T: env steps of every slot. */
         length: z.int().min(1),
         inputs: bindings,
-        /** Graph inputs that take row t of a tensor [T, ...] at step t (frames or handles). */
+        /** Graph inputs that take row t of a tensor [T, ...] at step t, as [1, ...] (frames or handles). */
         per_step: bindings,
         /** Which graph inputs take the current time step, each as [1, B, ...]; null = not read. */
         feed: z

@@ -1,0 +1,1 @@
+"""Knows torch and graphs; knows neither messages nor environments."""

@@ -1,0 +1,73 @@
+"""Builds a wire graph into one torch.fx function over its inputs and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import fx
+
+from srwm.worker.engine.lowering import LOWERINGS, take
+from srwm.worker.errors import WorkerError
+from srwm.worker.messages_gen import GraphSpec, NodeSpec
+
+SCAN = 'srwm.scan'
+
+
+def first_values(graph: GraphSpec) -> list[int]:
+    """The number of each node's first result: values are inputs, then parameters, then results in order."""
+    numbers, value = [], len(graph.inputs) + len(graph.parameters)
+    for node in graph.nodes:
+        numbers.append(value)
+        value += len(node.results)
+    return numbers
+
+
+def build_part(
+    graph: GraphSpec, nodes: Sequence[int], inputs: Sequence[int], outputs: Sequence[int], device: torch.device
+) -> fx.GraphModule:
+    """A module from the values `inputs` to a tuple of the values `outputs`, made of `nodes` in order."""
+    firsts = first_values(graph)
+    root, body = torch.nn.Module(), fx.Graph()
+    values: dict[int, Any] = {value: body.placeholder(f'v{value}') for value in inputs}
+    for index in nodes:
+        node = graph.nodes[index]
+        arguments = [values[value] for value in node.inputs]
+        made = _emit(root, body, index, node, arguments, device)
+        if len(node.results) == 1 and node.op != SCAN:
+            values[firsts[index]] = made
+        else:
+            for i in range(len(node.results)):
+                values[firsts[index] + i] = body.call_function(take, (made, i))
+    body.output(tuple(values[value] for value in outputs))
+    body.eliminate_dead_code()
+    return fx.GraphModule(root, body)
+
+
+def _emit(
+    root: torch.nn.Module, body: fx.Graph, index: int, node: NodeSpec, arguments: list[Any], device: torch.device
+) -> fx.Node:
+    if node.op == SCAN:
+        # Imported here because a scan body is built by this file again.
+        from srwm.worker.engine.scan import Scan
+
+        name = f'scan_{index}'
+        root.add_module(name, Scan(node, device))
+        return body.call_module(name, tuple(arguments))
+    call = lower(node, arguments, device)
+    return body.call_function(call.target, call.args, call.kwargs)
+
+
+def lower(node: NodeSpec, arguments: list[Any], device: torch.device) -> Any:
+    """The torch call of a node that is no scan. Raises GRAPH_UNKNOWN_OP."""
+    lowering = LOWERINGS.get(node.op)
+    if lowering is None:
+        raise WorkerError('GRAPH_UNKNOWN_OP', f'graph: operations must be in the worker\'s table, got "{node.op}".')
+    return lowering(arguments, node.attrs, device)
+
+
+def build_module(graph: GraphSpec, device: torch.device) -> fx.GraphModule:
+    """The whole graph: (inputs..., parameters...) to a tuple of its outputs."""
+    given = range(len(graph.inputs) + len(graph.parameters))
+    return build_part(graph, range(len(graph.nodes)), given, [output.value for output in graph.outputs], device)

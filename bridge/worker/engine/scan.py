@@ -1,0 +1,169 @@
+"""`scan`: hoist what does not read the carry, loop over the rest, sink what only feeds results."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from srwm.worker.engine.build import build_part, first_values
+from srwm.worker.engine.lowering import DTYPES
+from srwm.worker.messages_gen import GraphSpec, NodeSpec
+
+log = logging.getLogger('srwm.worker')
+
+
+class Plan:
+    """Which nodes of a scan body run once, for all steps at once before, in the loop, for all steps at once after."""
+
+    def __init__(self, body: GraphSpec, num_carry: int, num_xs: int) -> None:
+        firsts = first_values(body)
+        results = [range(first, first + len(node.results)) for first, node in zip(firsts, body.nodes, strict=True)]
+        carried = set(range(num_carry))
+        stepped = set(range(num_carry, num_carry + num_xs))
+        self.invariant: list[int] = []
+        self.hoisted: list[int] = []
+        looping: list[int] = []
+        for index, node in enumerate(body.nodes):
+            if carried.intersection(node.inputs):
+                looping.append(index)
+                carried.update(results[index])
+            elif stepped.intersection(node.inputs):
+                self.hoisted.append(index)
+                stepped.update(results[index])
+            else:
+                self.invariant.append(index)
+        needed = {output.value for output in body.outputs[:num_carry]}
+        self.core: list[int] = []
+        for index in reversed(looping):
+            if needed.intersection(results[index]):
+                needed.update(body.nodes[index].inputs)
+                self.core.insert(0, index)
+        self.sunk = [index for index in looping if index not in self.core]
+        self.stepped = stepped
+        self.results = results
+
+    def in_core_only(self) -> None:
+        """Leaves everything that changes from step to step in the loop, in the order of the body."""
+        self.core = sorted([*self.hoisted, *self.core, *self.sunk])
+        self.hoisted, self.sunk = [], []
+
+
+def _read(body: GraphSpec, nodes: Iterable[int]) -> set[int]:
+    return {value for index in nodes for value in body.nodes[index].inputs}
+
+
+class Scan(torch.nn.Module):
+    """One scan node: (carries, xs, constants, parameters) to (final carries, stacked results)."""
+
+    def __init__(self, node: NodeSpec, device: torch.device) -> None:
+        super().__init__()
+        body = node.body
+        assert body is not None
+        self.body, self.device = body, device
+        self.num_carry, self.num_xs = int(node.attrs['num_carry']), int(node.attrs['num_xs'])
+        self.length, self.reverse = int(node.attrs['length']), bool(node.attrs['reverse'])
+        plan = Plan(body, self.num_carry, self.num_xs)
+        try:
+            self._build(plan)
+        except Exception as error:  # vmap refuses data-dependent and random operations: those belong into the loop
+            log.warning('scan "%s": nothing is hoisted, because %s', body.name, error)
+            plan.in_core_only()
+            self._build(plan)
+
+    def _build(self, plan: Plan) -> None:
+        body, device = self.body, self.device
+        given = set(range(len(body.inputs) + len(body.parameters)))
+        carries = list(range(self.num_carry))
+        outputs = [output.value for output in body.outputs]
+        made = {part: {v for i in nodes for v in plan.results[i]} for part, nodes in vars(plan).items() if part in _PARTS}
+        reads = {part: _read(body, getattr(plan, part)) for part in _PARTS}
+        results = set(outputs[self.num_carry :])
+
+        self.invariant_out = sorted(made['invariant'] & (reads['hoisted'] | reads['core'] | reads['sunk'] | set(outputs)))
+        self.invariant_in = sorted(reads['invariant'] & given)
+        self.invariant = build_part(body, plan.invariant, self.invariant_in, self.invariant_out, device)
+
+        constant = (given - set(range(self.num_carry + self.num_xs))) | made['invariant']
+        self.hoisted_out = sorted(made['hoisted'] & (reads['core'] | reads['sunk'] | set(outputs)))
+        self.hoisted_in = sorted(reads['hoisted'] - made['hoisted'])
+        self.hoisted = self._batched(plan.hoisted, self.hoisted_in, self.hoisted_out, constant)
+
+        # The core hands out its carries, the results it makes, and what the sunk part reads of it.
+        wanted = (made['core'] | set(carries)) & (reads['sunk'] | results)
+        self.core_stacked = sorted(wanted)
+        # A carry may also be passed on from an x or a constant without any node.
+        self.core_in = sorted((reads['core'] | set(outputs[: self.num_carry]) | wanted) - made['core'] - set(carries))
+        self.core = build_part(
+            body, plan.core, [*carries, *self.core_in], [*outputs[: self.num_carry], *self.core_stacked], device
+        )
+        self.sunk_in = sorted(reads['sunk'] - made['sunk'])
+        self.sunk_out = sorted(made['sunk'] & results)
+        self.sunk = self._batched(plan.sunk, self.sunk_in, self.sunk_out, constant)
+        self.stepped = plan.stepped
+        self.constant = constant
+        self.outputs = outputs
+
+    def _batched(self, nodes: list[int], inputs: list[int], outputs: list[int], constant: set[int]) -> Any:
+        """The part for all steps at once: vmap over every input that has a time dimension, traced flat."""
+        part = build_part(self.body, nodes, inputs, outputs, self.device)
+        if not nodes:
+            return part
+        in_dims = tuple(None if value in constant else 0 for value in inputs)
+        if all(dim is None for dim in in_dims):
+            return part
+        examples = [self._example(value, value not in constant) for value in inputs]
+        return make_fx(torch.vmap(part.forward, in_dims=in_dims))(*examples)
+
+    def _example(self, value: int, stepped: bool) -> Tensor:
+        body = self.body
+        specs = [*body.inputs, *body.parameters, *(result for node in body.nodes for result in node.results)]
+        spec = specs[value]
+        shape = [self.length, *spec.shape] if stepped else list(spec.shape)
+        return torch.ones(shape, dtype=DTYPES[spec.dtype], device=self.device)
+
+    def forward(self, *arguments: Tensor) -> tuple[Tensor, ...]:
+        """See the class."""
+        values: dict[int, Tensor] = dict(enumerate(arguments))
+        values.update(_call(self.invariant, self.invariant_in, self.invariant_out, values))
+        values.update(_call(self.hoisted, self.hoisted_in, self.hoisted_out, values))
+        carries, stacked = self._loop(values)
+        values.update(zip(self.core_stacked, stacked, strict=True))
+        values.update(_call(self.sunk, self.sunk_in, self.sunk_out, values))
+        return (*carries, *(self._result(value, values) for value in self.outputs[self.num_carry :]))
+
+    def _loop(self, values: dict[int, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        # unbind, never x[t]: the backward pass of an index zero-fills the whole tensor at every step.
+        columns = [
+            values[v].unbind(0) if v in self.stepped else (values[v],) * self.length for v in self.core_in
+        ]
+        carries = [values[v] for v in range(self.num_carry)]
+        rows: list[tuple[Tensor, ...]] = []
+        step = self.core.forward
+        times = range(self.length - 1, -1, -1) if self.reverse else range(self.length)
+        for t in times:
+            made = step(*carries, *[column[t] for column in columns])
+            carries = list(made[: self.num_carry])
+            rows.append(made[self.num_carry :])
+        if self.reverse:
+            rows.reverse()
+        return carries, [torch.stack(column) for column in zip(*rows, strict=True)]
+
+    def _result(self, value: int, values: dict[int, Tensor]) -> Tensor:
+        """A result that does not change from step to step is repeated."""
+        if value not in self.constant:
+            return values[value]
+        return values[value].unsqueeze(0).expand(self.length, *values[value].shape)
+
+
+_PARTS = ('invariant', 'hoisted', 'core', 'sunk')
+
+
+def _call(part: Any, inputs: list[int], outputs: list[int], values: dict[int, Tensor]) -> dict[int, Tensor]:
+    if not outputs:
+        return {}
+    return dict(zip(outputs, part.forward(*[values[value] for value in inputs]), strict=True))

@@ -1,0 +1,41 @@
+"""Joins messages, engine and environments: one function a verb, one table."""
+
+from __future__ import annotations
+
+from srwm.worker.handlers.describe import describe
+from srwm.worker.handlers.parameters import ParameterHandlers
+from srwm.worker.handlers.persistence import PersistenceHandlers
+from srwm.worker.handlers.programs import ProgramHandlers
+from srwm.worker.handlers.session import Session
+from srwm.worker.handlers.unrolls import UnrollHandlers
+from srwm.worker.loader import Handlers
+
+
+def build_handlers() -> Handlers:
+    """The table of verbs over one fresh session."""
+    session = Session()
+    programs, parameters = ProgramHandlers(session), ParameterHandlers(session)
+    unrolls, persistence = UnrollHandlers(session), PersistenceHandlers(session)
+    return Handlers(
+        verbs={
+            'configure': programs.configure,
+            'load_graph': programs.load_graph,
+            'run': programs.run,
+            'locate': programs.locate,
+            'put': programs.put,
+            'get': programs.get,
+            'release': programs.release,
+            'create_parameters': parameters.create_parameters,
+            'create_optimizer': parameters.create_optimizer,
+            'accumulate': parameters.accumulate,
+            'apply': parameters.apply,
+            'digest': parameters.digest,
+            'open_pool': unrolls.open_pool,
+            'close_pool': unrolls.close_pool,
+            'collect': unrolls.collect,
+            'save': persistence.save,
+            'restore': persistence.restore,
+        },
+        describe=describe,
+        close=session.close,
+    )

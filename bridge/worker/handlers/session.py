@@ -1,0 +1,73 @@
+"""The state of one session, and the way from bindings and wire tensors to torch and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from srwm import envs
+from srwm.worker.engine.graphs import Value
+from srwm.worker.engine.lowering import DTYPE_NAMES, DTYPES
+from srwm.worker.engine.store import Store
+from srwm.worker.errors import WorkerError
+from srwm.worker.messages_gen import FrameBinding, HandleBinding, KeyBinding
+from srwm.worker.wire import WireTensor
+
+Binding = HandleBinding | FrameBinding | KeyBinding
+
+
+class Session:
+    """What the handlers share."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.pools: dict[str, envs.Pool] = {}
+
+    def pool(self, name: str) -> envs.Pool:
+        """Raises HANDLE_UNKNOWN."""
+        pool = self.pools.get(name)
+        if pool is None:
+            raise WorkerError('HANDLE_UNKNOWN', f'store: a pool of this name must be open, got "{name}".')
+        return pool
+
+    def resolve(self, bindings: Mapping[str, Binding], frames: Sequence[WireTensor]) -> dict[str, Value]:
+        """Bindings as tensors on the session's device, and keys as numbers."""
+        values: dict[str, Value] = {}
+        for name, binding in bindings.items():
+            match binding:
+                case HandleBinding(id=handle):
+                    values[name] = self.store.handle(handle)
+                case KeyBinding(value=key):
+                    values[name] = key
+                case FrameBinding(index=index):
+                    values[name] = self.frame(frames, index, name)
+        return values
+
+    def frame(self, frames: Sequence[WireTensor], index: int, name: str) -> Tensor:
+        """Raises REQUEST_INVALID for a frame that the message does not carry."""
+        if index >= len(frames):
+            raise WorkerError('REQUEST_INVALID', f'input "{name}": frame {index} must exist, got {len(frames)} frames.')
+        return to_torch(frames[index], self.store.device)
+
+    def close(self) -> None:
+        """Stops the hosts of every pool."""
+        for pool in self.pools.values():
+            pool.close()
+        self.pools.clear()
+
+
+def to_torch(wire: WireTensor, device: torch.device) -> Tensor:
+    """A copy: the frame's memory belongs to the socket, and may lie at an odd address."""
+    dtype = DTYPES[wire.dtype]
+    if 0 in wire.shape:
+        return torch.empty(wire.shape, dtype=dtype, device=device)
+    return torch.frombuffer(bytearray(wire.data), dtype=dtype).reshape(wire.shape).to(device)
+
+
+def to_wire(tensor: Tensor) -> WireTensor:
+    """Bytes in C order."""
+    values = tensor.detach().cpu().contiguous()
+    data = values.reshape(-1).view(torch.uint8).numpy().tobytes() if values.numel() else b''
+    return WireTensor(dtype=DTYPE_NAMES[values.dtype], shape=tuple(values.shape), data=data)
