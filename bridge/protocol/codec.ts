@@ -20,9 +20,13 @@ export function decodeHeader(bytes: Buffer): unknown {
   try {
     return packr.unpack(bytes);
   } catch (cause) {
-    throw new SrwmError('PROTOCOL_HEADER', `message: header must be MessagePack, got ${bytes.length} other bytes.`, {
-      cause,
-    });
+    throw new SrwmError(
+      'PROTOCOL_HEADER',
+      `message: header must be MessagePack, got ${bytes.length} other bytes.`,
+      {
+        cause,
+      },
+    );
   }
 }
 

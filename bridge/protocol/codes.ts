@@ -269,7 +269,8 @@ export const errorCodes = {
   },
   SETUP_DISK_FULL: {
     meaning: 'The disk is full.',
-    remedy: 'Free some space (set-up needs about 12 GB) and run "srwm setup" again: it goes on where it stopped.',
+    remedy:
+      'Free some space (set-up needs about 12 GB) and run "srwm setup" again: it goes on where it stopped.',
   },
   SETUP_VENV_FOREIGN: {
     meaning: 'The folder .venv holds a Python environment that srwm did not make.',

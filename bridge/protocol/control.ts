@@ -5,7 +5,10 @@ const count = z.int().min(0);
 
 export const deviceSchema = z
   .strictObject({ name: z.string(), kind: z.enum(['cpu', 'cuda']), description: z.string() })
-  .meta({ id: 'Device', description: 'A device that torch can use; `name` is what `hardware.device` takes.' });
+  .meta({
+    id: 'Device',
+    description: 'A device that torch can use; `name` is what `hardware.device` takes.',
+  });
 export type Device = z.infer<typeof deviceSchema>;
 
 export const controlSchemas = {
@@ -14,7 +17,10 @@ export const controlSchemas = {
     .meta({ id: 'Hello', description: 'Worker to driver: first message, before torch is imported.' }),
   WELCOME: z
     .strictObject({ protocol_hash: z.string() })
-    .meta({ id: 'Welcome', description: 'Driver to worker: accepted; the epoch of the session is in the preamble.' }),
+    .meta({
+      id: 'Welcome',
+      description: 'Driver to worker: accepted; the epoch of the session is in the preamble.',
+    }),
   READY: z
     .strictObject({
       token: z.string(),
@@ -24,7 +30,10 @@ export const controlSchemas = {
       devices: z.array(deviceSchema),
       ops_hash: z.string(),
     })
-    .meta({ id: 'Ready', description: 'Worker to driver, on `work`: handlers are loaded, requests may come.' }),
+    .meta({
+      id: 'Ready',
+      description: 'Worker to driver, on `work`: handlers are loaded, requests may come.',
+    }),
   PING: z.strictObject({ sequence: count }).meta({ id: 'Ping', description: 'Driver to worker.' }),
   PONG: z
     .strictObject({

@@ -45,7 +45,9 @@ export function emitDocs(schema: ProtocolSchema): string {
     '',
     '| code | meaning | remedy |',
     '| --- | --- | --- |',
-    ...Object.entries(errorCodes).map(([code, entry]) => `| \`${code}\` | ${entry.meaning} | ${entry.remedy} |`),
+    ...Object.entries(errorCodes).map(
+      ([code, entry]) => `| \`${code}\` | ${entry.meaning} | ${entry.remedy} |`,
+    ),
     '',
   ].join('\n');
 }

@@ -8,7 +8,10 @@ const LINE_LENGTH = 110;
 
 /** Text of `bridge/worker/messages_gen.py`. */
 export function emitPython(schema: ProtocolSchema): string {
-  const roots = [...Object.values(schema.messages), ...Object.values(schema.verbs).map((verb) => verb.request)];
+  const roots = [
+    ...Object.values(schema.messages),
+    ...Object.values(schema.verbs).map((verb) => verb.request),
+  ];
   const names = reachable(schema, roots);
   const requests = Object.entries(schema.verbs).map(([verb, { request }]) => `    '${verb}': ${request},`);
   const kinds = Object.entries(schema.kinds).map(([kind, value]) => `    ${kind} = ${value}`);

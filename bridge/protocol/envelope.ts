@@ -40,7 +40,10 @@ export const envelopeSchemas = {
     .meta({ id: 'RequestHeader', description: 'Driver to worker; `body` is the request of `verb`.' }),
   REPLY: z
     .strictObject({ id: z.int().min(1), body: z.unknown(), tensors: tensorSpecs, worker_seconds })
-    .meta({ id: 'ReplyHeader', description: 'Worker to driver; `body` is the reply of the verb that was asked.' }),
+    .meta({
+      id: 'ReplyHeader',
+      description: 'Worker to driver; `body` is the reply of the verb that was asked.',
+    }),
   ERROR: z
     .strictObject({
       id: z.int().min(0),

@@ -40,7 +40,8 @@ async function main(check: boolean): Promise<number> {
   const files = await generated();
   const stale = [...files].filter(([path, text]) => current(path) !== text);
   if (check) {
-    for (const [path] of stale) console.error(`protocol: ${path} is stale. Run "npm run protocol" and commit it.`);
+    for (const [path] of stale)
+      console.error(`protocol: ${path} is stale. Run "npm run protocol" and commit it.`);
     return stale.length === 0 ? 0 : 1;
   }
   for (const [path, text] of stale) {

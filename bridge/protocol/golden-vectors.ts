@@ -46,7 +46,10 @@ const values: readonly (readonly [name: string, value: unknown, pythonHex?: stri
   ['map of 17', Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`k${index}`, index]))],
 ];
 
-const body = { hash: 'h', graph: { version: 1, name: 'g', inputs: [], parameters: [], outputs: [], locs: [] } };
+const body = {
+  hash: 'h',
+  graph: { version: 1, name: 'g', inputs: [], parameters: [], outputs: [], locs: [] },
+};
 const node = {
   op: 'aten.relu.default',
   inputs: [0],
@@ -58,7 +61,12 @@ const node = {
 };
 const scan = { ...node, op: 'scan', attrs: {}, body: { ...body.graph, nodes: [node] } };
 
-const messages: readonly (readonly [name: string, kind: Kind, header: object, tensors?: readonly Buffer[]])[] = [
+const messages: readonly (readonly [
+  name: string,
+  kind: Kind,
+  header: object,
+  tensors?: readonly Buffer[],
+])[] = [
   ['ping', 'PING', { sequence: 7 }],
   ['pong', 'PONG', { sequence: 7, request: 3, phase: 'collect', progress: 12, busy_seconds: 0.25 }],
   ['idle pong', 'PONG', { sequence: 8, request: null, phase: 'idle', progress: 12, busy_seconds: 0.5 }],
@@ -144,9 +152,11 @@ export function goldenFiles(): { values: GoldenVector[]; messages: GoldenMessage
       kind_number: kinds[kind],
       epoch,
       header: toGolden(header),
-      frames: [encodePreamble({ kind, epoch, frames: 2 + tensors.length }), encodeHeader(header), ...tensors].map(
-        (frame) => frame.toString('hex'),
-      ),
+      frames: [
+        encodePreamble({ kind, epoch, frames: 2 + tensors.length }),
+        encodeHeader(header),
+        ...tensors,
+      ].map((frame) => frame.toString('hex')),
     })),
   };
 }

@@ -39,7 +39,8 @@ export interface ProtocolSchema {
 /** Builds the schema. Throws when a message or a verb's body has no `meta({ id })`. */
 export function protocolSchema(): ProtocolSchema {
   const roots: Record<string, z.ZodType> = {};
-  for (const [kind, schema] of Object.entries({ ...controlSchemas, ...envelopeSchemas })) roots[kind] = schema;
+  for (const [kind, schema] of Object.entries({ ...controlSchemas, ...envelopeSchemas }))
+    roots[kind] = schema;
   for (const [verb, { request, reply }] of Object.entries(verbs)) {
     roots[`${verb}.request`] = request;
     roots[`${verb}.reply`] = reply;
@@ -80,7 +81,8 @@ function splitTypes(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(splitTypes);
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).map(([key, item]) => [key, splitTypes(item)] as const);
-  const types = entries.find(([key, item]) => key === 'type' && Array.isArray(item))?.[1] as string[] | undefined;
+  const types = entries.find(([key, item]) => key === 'type' && Array.isArray(item))?.[1] as
+    string[] | undefined;
   if (types === undefined) return Object.fromEntries(entries);
   const rest = Object.fromEntries(entries.filter(([key]) => key !== 'type'));
   return { anyOf: types.map((type) => (type === 'null' ? { type } : { ...rest, type })) };

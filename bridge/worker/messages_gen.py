@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_HASH = '9c9529a494be12d819a2c78c9b75f1763d96978fc15b2876a57d7b0d37d700c7'
+PROTOCOL_HASH = '72ee2782e137033f12fecb345c4117ba8bb5467707d107e588bb561135ae6eb7'
 MAX_FRAMES = 4096
 MAX_FRAME_BYTES = 1073741824
 
@@ -149,6 +149,12 @@ class ErrorHeader(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     worker_seconds: Annotated[float, Meta(ge=0)]
 
 
+class Configure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Chooses the device of everything that follows: cpu or cuda:N."""
+
+    device: str
+
+
 Dtype: TypeAlias = Literal[
     'float64', 'float32', 'float16', 'bfloat16', 'int64', 'int32', 'uint8', 'bool', 'key'
 ]
@@ -273,6 +279,7 @@ class ProcgenPool(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     use_sequential_levels: bool
     seed: Annotated[int, Meta(ge=0)]
     library: str
+    host_timeout_seconds: float
 
 
 class CatchPool(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field='kind', tag='catch'):
@@ -431,6 +438,7 @@ class Restore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 REQUESTS: dict[str, type[Struct]] = {
+    'configure': Configure,
     'load_graph': LoadGraph,
     'create_parameters': CreateParameters,
     'create_optimizer': CreateOptimizer,
@@ -468,6 +476,8 @@ REMEDIES: dict[str, str] = {
     'USAGE_INVALID': 'Run the command with --help.',
     'GRAPH_SHAPE': 'Change the operand that the message names.',
     'GRAPH_DTYPE': 'Convert the operand that the message names.',
+    'GRAPH_ARGUMENT': 'Correct the argument that the message names.',
+    'GRAPH_CAPTURE': 'Make it an input of the traced function, or pass it to scan in constants.',
     'GRAPH_NAME': 'Give one of them its own name.',
     'GRAPH_INVALID': 'Trace it again with this version of srwm.',
     'GRAPH_TRACE': 'Use a traced operation instead of JavaScript control flow or arithmetic.',

@@ -1,0 +1,1 @@
+"""The worker process: it executes what a TypeScript driver decides."""
