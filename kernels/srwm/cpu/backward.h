@@ -185,13 +185,8 @@ struct BackwardChain : Layout<A, HeadDim, OutputDim> {
       if (t > s.begin) replay(f, s, w, delta, t);
     }
     // W_0 = w + delta and delta_out = W_T - w.
-    for (int64_t e = 0; e < D(); e++)
-      this->columns([&](int64_t c, int64_t p) {
-        const S start = G[e * P() + p];
-        const S end = ddelta_out ? ddelta_out[e * C() + c] : S(0);
-        f.dw_partial[matrix + e * C() + c] = start + dW[e * P() + p] - end;
-        if (f.ddelta) f.ddelta[matrix + e * C() + c] = start;
-      });
+    this->store_columns(f.dw_partial + matrix, G, ddelta_out, dW);
+    if (f.ddelta) this->store_columns(f.ddelta + matrix, G, nullptr, nullptr);
   }
 
   // bptt="step": every step is on its own, only y reaches a gradient, and the weights are rebuilt forwards.
@@ -217,8 +212,7 @@ struct BackwardChain : Layout<A, HeadDim, OutputDim> {
       const S* saved = saved_at(f, s, t);
       this->add_outer(W, P(), YV(), saved, saved + DP());
     }
-    S* dw = f.dw_partial + (s.n * g.H + s.h) * D() * C();
-    for (int64_t e = 0; e < D(); e++) this->columns([&](int64_t c, int64_t p) { dw[e * C() + c] = G[e * P() + p]; });
+    this->store_columns(f.dw_partial + (s.n * g.H + s.h) * D() * C(), G, nullptr, nullptr);
   }
 };
 

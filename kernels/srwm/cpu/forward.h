@@ -68,7 +68,7 @@ struct ForwardChain : Layout<A, HeadDim, OutputDim> {
     this->apply(W, P(), CV(), x, pre);
     for (int64_t t = s.begin; t < s.end; t++) {
       S* y = f.y + ((t * g.B + s.b) * g.H + s.h) * Y();
-      for (int64_t i = 0; i < Y(); i++) y[i] = pre[i];
+      std::memcpy(y, pre, Y() * sizeof(S));
       this->softmax(pre + YP(), q);
       this->softmax(pre + YP() + DP(), k);
       S beta[16];
@@ -85,8 +85,7 @@ struct ForwardChain : Layout<A, HeadDim, OutputDim> {
         this->apply(W, P(), CV(), x, pre);
       }
     }
-    for (int64_t e = 0; e < D(); e++)
-      this->columns([&](int64_t c, int64_t p) { delta_out[e * C() + c] = W[e * P() + p] - w[e * C() + c]; });
+    this->store_columns(delta_out, W, w, nullptr);
   }
 
   inline void save(S* to, bool step, const S* beta) const {

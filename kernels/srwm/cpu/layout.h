@@ -79,34 +79,58 @@ struct Layout {
     for (; j < count; j++) f(Int<1>{}, j);
   }
 
+  // to [padded] <- from [n], zeros behind.
   SRWM_INLINE void pad(S* to, const S* from, int64_t n, int64_t padded) {
-    for (int64_t i = 0; i < n; i++) to[i] = from[i];
-    for (int64_t i = n; i < padded; i++) to[i] = 0;
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) A::store(to + i, A::load(from + i));
+    if (i == padded) return;
+    A::store(to + i, A::fill(0));
+    for (; i < n; i++) to[i] = from[i];
   }
-  inline void pad_columns(S* to, const S* from) const {
-    pad(to, from, Y(), YP());
-    pad(to + YP(), from + Y(), D(), DP());
-    pad(to + YP() + DP(), from + Y() + D(), D(), DP());
-    pad(to + YP() + 2 * DP(), from + Y() + 2 * D(), 4, 16);
-  }
-  // Calls f(column of C, padded column) for all columns of a row.
+  // Calls f(column of C, padded column, count) for each of the four parts of a row.
   template <class F>
-  inline __attribute__((always_inline)) void columns(F&& f) const {
-    for (int64_t i = 0; i < Y(); i++) f(i, i);
-    for (int64_t i = 0; i < D(); i++) f(Y() + i, YP() + i);
-    for (int64_t i = 0; i < D(); i++) f(Y() + D() + i, YP() + DP() + i);
-    for (int64_t i = 0; i < 4; i++) f(Y() + 2 * D() + i, YP() + 2 * DP() + i);
+  inline __attribute__((always_inline)) void parts(F&& f) const {
+    f(int64_t(0), int64_t(0), Y());
+    f(Y(), YP(), D());
+    f(Y() + D(), YP() + DP(), D());
+    f(Y() + 2 * D(), YP() + 2 * DP(), int64_t(4));
+  }
+
+  // One row [P] <- a [C].
+  inline void pad_columns(S* to, const S* a) const {
+    parts([&](int64_t c, int64_t p, int64_t n) { pad(to + p, a + c, n, vectors(n) * 16); });
   }
 
   // W [D, P] <- w + delta, both [D, C]; delta may be null.
-  inline void load_weights(S* __restrict W, const S* w, const S* delta) const {
+  inline void load_weights(S* W, const S* w, const S* delta) const {
     for (int64_t e = 0; e < D(); e++) {
       S* row = W + e * P();
       pad_columns(row, w + e * C());
       if (!delta) continue;
       const S* d = delta + e * C();
-      columns([&](int64_t c, int64_t p) { row[p] += d[c]; });
+      parts([&](int64_t c, int64_t p, int64_t n) {
+        int64_t i = 0;
+        for (; i + 16 <= n; i += 16) A::store(row + p + i, A::add(A::load(w + e * C() + c + i), A::load(d + c + i)));
+        for (; i < n; i++) row[p + i] += d[c + i];
+      });
     }
+  }
+
+  // to [D, C] <- a [D, P] - b [D, C] (+ more [D, P] where given); b may be null.
+  inline void store_columns(S* to, const S* a, const S* b, const S* more) const {
+    for (int64_t e = 0; e < D(); e++)
+      parts([&](int64_t c, int64_t p, int64_t n) {
+        S* t = to + e * C() + c;
+        const S *ae = a + e * P() + p, *be = b ? b + e * C() + c : nullptr, *me = more ? more + e * P() + p : nullptr;
+        int64_t i = 0;
+        for (; i + 16 <= n; i += 16) {
+          V v = A::load(ae + i);
+          if (me) v = A::add(v, A::load(me + i));
+          if (be) v = A::sub(v, A::load(be + i));
+          A::store(t + i, v);
+        }
+        for (; i < n; i++) t[i] = ae[i] + (me ? me[i] : S(0)) - (be ? be[i] : S(0));
+      });
   }
 
   inline void load_x(S* to, const Sequence<S>& x, const Span& s, int64_t t, bool softmax_it) const {
