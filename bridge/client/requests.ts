@@ -1,6 +1,6 @@
 /** Calls that wait for an answer, oldest first. */
 import type { ErrorHeader, ReplyHeader } from '../protocol/envelope.ts';
-import { RemoteError, SrwmError } from '../protocol/errors.ts';
+import { RemoteError, type SrwmError } from '../protocol/errors.ts';
 import { deadlineExceeded, remoteFailure, requestCancelled, type PendingCall } from './failures.ts';
 import type { Statistics } from './statistics.ts';
 

@@ -16,7 +16,7 @@ export function emitPython(schema: ProtocolSchema): string {
   const requests = Object.entries(schema.verbs).map(([verb, { request }]) => `    '${verb}': ${request},`);
   const kinds = Object.entries(schema.kinds).map(([kind, value]) => `    ${kind} = ${value}`);
   return [
-    '"""Messages of the bridge, generated from the schemas in bridge/protocol by `npm run protocol`: do not edit."""',
+    '"""Messages of the bridge, generated from bridge/protocol by `npm run protocol`: do not edit."""',
     '',
     'from __future__ import annotations',
     '',
@@ -47,7 +47,7 @@ export function emitPython(schema: ProtocolSchema): string {
     '}',
     '',
     'REMEDIES: dict[str, str] = {',
-    ...Object.entries(errorCodes).map(([code, { remedy }]) => `    '${code}': ${quoted(remedy)},`),
+    ...Object.entries(errorCodes).map(([code, { remedy }]) => emitRemedy(code, remedy)),
     '}',
     '',
   ].join('\n');
@@ -89,8 +89,13 @@ function emitDefinition(name: string, schema: ProtocolSchema): string {
   const body = fields
     .filter(([field]) => field !== tag?.[0])
     .map(([field, type]) => wrapField(`    ${field}: `, pythonType(type)));
-  const head = `class ${name}(Struct, ${options.join(', ')}):`;
-  const lines = ['', head, ...docstring(definition.description)];
+  const bases = `Struct, ${options.join(', ')}`;
+  const head = `class ${name}(${bases}):`;
+  const lines = [
+    '',
+    head.length <= LINE_LENGTH ? head : `class ${name}(\n    ${bases}\n):`,
+    ...docstring(definition.description),
+  ];
   if (body.length > 0) lines.push(...(definition.description === undefined ? [] : ['']), ...body);
   else if (definition.description === undefined) lines.push('    pass');
   return [...lines, ''].join('\n');
@@ -170,6 +175,16 @@ function bound(name: string, value: number | undefined): string | undefined {
 function annotated(type: string, bounds: readonly (string | undefined)[]): string {
   const set = bounds.filter((item) => item !== undefined);
   return set.length === 0 ? type : `Annotated[${type}, Meta(${set.join(', ')})]`;
+}
+
+function emitRemedy(code: string, remedy: string): string {
+  const line = `    '${code}': ${quoted(remedy)},`;
+  if (line.length <= LINE_LENGTH) return line;
+  const middle = remedy.indexOf(' ', remedy.length / 2) + 1;
+  const whole = `        ${quoted(remedy)}`;
+  const halves = [remedy.slice(0, middle), remedy.slice(middle)].map((part) => `        ${quoted(part)}`);
+  const parts = whole.length <= LINE_LENGTH ? [whole] : halves;
+  return `    '${code}': (\n${parts.join('\n')}\n    ),`;
 }
 
 function quoted(text: string): string {

@@ -23,7 +23,9 @@ from srwm.worker.work import serve
 def main() -> None:
     """Greets the driver, loads the handlers, serves requests, leaves."""
     prepare_process()
-    endpoints = {name: required(name) for name in ('SRWM_CONTROL_ENDPOINT', 'SRWM_WORK_ENDPOINT', 'SRWM_TOKEN')}
+    endpoints = {
+        name: required(name) for name in ('SRWM_CONTROL_ENDPOINT', 'SRWM_WORK_ENDPOINT', 'SRWM_TOKEN')
+    }
     token = endpoints['SRWM_TOKEN']
     # Children have no business with the driver.
     del os.environ['SRWM_TOKEN']
@@ -48,7 +50,7 @@ def main() -> None:
 
 
 def prepare_process() -> None:
-    """Ties the process to its driver. Ctrl-C is the driver's decision, and a core file of a worker is gigabytes."""
+    """Ties the process to its driver, whose decision Ctrl-C is; a core file would be gigabytes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
     die_with_driver()
@@ -72,11 +74,13 @@ def ready(work: zmq.Socket, token: str, epoch: int) -> Handlers | None:
     try:
         handlers = load_handlers(os.environ.get('SRWM_HANDLERS', DEFAULT_MODULE))
         message = msgspec.convert({**handlers.describe(), 'token': token}, Ready)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - every failure is told to the driver.
         failure = failure_of(error)
         bye = Bye(
             code='WORKER_START',
-            message=failure.message if isinstance(error, WorkerError) else f'worker: handlers must load, got {error!r}.',
+            message=failure.message
+            if isinstance(error, WorkerError)
+            else f'worker: handlers must load, got {error!r}.',
             remedy=failure.remedy,
             traceback=failure.traceback,
         )

@@ -78,7 +78,9 @@ class Context:
     def check(self) -> None:
         """Raises Cancelled when nobody waits for the result; call it between env steps or chunks."""
         if self._activity.is_cancelled(self._request):
-            raise Cancelled('REQUEST_CANCELLED', f'{self._verb}: the driver cancelled request {self._request}.')
+            raise Cancelled(
+                'REQUEST_CANCELLED', f'{self._verb}: the driver cancelled request {self._request}.'
+            )
         if self._deadline is not None and time.monotonic() > self._deadline:
             raise Cancelled(
                 'DEADLINE_EXCEEDED', f'{self._verb}: request {self._request} must end before its deadline.'

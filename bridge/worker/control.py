@@ -89,7 +89,9 @@ class Control(threading.Thread):
             case Kind.BYE:
                 leave(f'worker: the driver refused this worker: {decode(frames[1], type=Bye).message}', 1)
             case other:
-                raise WorkerError('PROTOCOL_HEADER', f'control: kind must be one for a worker, got {other.name}.')
+                raise WorkerError(
+                    'PROTOCOL_HEADER', f'control: kind must be one for a worker, got {other.name}.'
+                )
 
 
 def leave(message: str, status: int) -> None:

@@ -32,9 +32,12 @@ def load_handlers(module_name: str) -> Handlers:
     handlers = importlib.import_module(module_name).build_handlers()
     if not isinstance(handlers, Handlers):
         raise WorkerError(
-            'WORKER_START', f'{module_name}: build_handlers() must return Handlers, got {type(handlers).__name__}.'
+            'WORKER_START',
+            f'{module_name}: build_handlers() must return Handlers, got {type(handlers).__name__}.',
         )
     unknown = sorted(set(handlers.verbs) - set(REQUESTS))
     if unknown:
-        raise WorkerError('WORKER_START', f'{module_name}: each handler must serve a known verb, got {unknown}.')
+        raise WorkerError(
+            'WORKER_START', f'{module_name}: each handler must serve a known verb, got {unknown}.'
+        )
     return handlers

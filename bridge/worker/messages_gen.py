@@ -1,4 +1,4 @@
-"""Messages of the bridge, generated from the schemas in bridge/protocol by `npm run protocol`: do not edit."""
+"""Messages of the bridge, generated from bridge/protocol by `npm run protocol`: do not edit."""
 
 from __future__ import annotations
 
@@ -213,11 +213,15 @@ class LoadGraph(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     graph: GraphSpec
 
 
-class HandleBinding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field='kind', tag='handle'):
+class HandleBinding(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field='kind', tag='handle'
+):
     id: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
-class FrameBinding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field='kind', tag='frame'):
+class FrameBinding(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field='kind', tag='frame'
+):
     index: Annotated[int, Meta(ge=0)]
 
 
@@ -262,7 +266,9 @@ class CreateOptimizer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     algorithm: OptimizerSpec
 
 
-class ProcgenPool(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field='kind', tag='procgen'):
+class ProcgenPool(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field='kind', tag='procgen'
+):
     games: Annotated[list[str], Meta(min_length=1)]
     num_envs: Annotated[int, Meta(ge=1)]
     num_hosts: Annotated[int, Meta(ge=1)]
@@ -291,7 +297,9 @@ class CatchPool(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, t
     seed: Annotated[int, Meta(ge=0)]
 
 
-class RecallPool(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field='kind', tag='recall'):
+class RecallPool(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field='kind', tag='recall'
+):
     num_envs: Annotated[int, Meta(ge=1)]
     num_groups: Annotated[int, Meta(ge=1)]
     num_cues: Annotated[int, Meta(ge=2)]
@@ -532,7 +540,9 @@ REMEDIES: dict[str, str] = {
     'SETUP_PLATFORM': 'ProcGen needs Linux x86-64; the toy games train elsewhere.',
     'SETUP_LOCKED': 'Wait for it to finish.',
     'SETUP_UNWRITABLE': 'Give yourself write access to the folder, or run in another one.',
-    'SETUP_DISK_FULL': 'Free some space (set-up needs about 12 GB) and run "srwm setup" again: it goes on where it stopped.',
+    'SETUP_DISK_FULL': (
+        'Free some space (set-up needs about 12 GB) and run "srwm setup" again: it goes on where it stopped.'
+    ),
     'SETUP_VENV_FOREIGN': 'Move it away, or run srwm in a folder with a package.json of its own.',
     'SETUP_STEP': 'Read the lines that the message quotes; "srwm doctor" says what this machine lacks.',
     'SETUP_NOT_BUILT': 'Run "npm run build".',

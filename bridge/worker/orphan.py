@@ -12,7 +12,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_driver() -> None:
-    """Ends the process when stdin reaches its end; on Linux also by a signal of the kernel, which needs no GIL."""
+    """Ends the process when stdin reaches its end; on Linux also by a kernel signal, which needs no GIL."""
     threading.Thread(target=_watch_stdin, name='orphan', daemon=True).start()
     if sys.platform != 'linux':
         return

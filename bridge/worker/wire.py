@@ -66,7 +66,7 @@ def decode_preamble(data: Buffer, frames: int) -> Preamble:
     if len(data) != PREAMBLE.size or bytes(data[:4]) != MAGIC:
         raise WorkerError(
             'PROTOCOL_HEADER',
-            f'message: must open with a 16-byte srwm preamble, got {len(data)} bytes {bytes(data[:16]).hex()}.',
+            f'message: must open with a 16-byte preamble, got {len(data)} bytes {bytes(data[:16]).hex()}.',
         )
     _, major, kind, _, epoch, count, _ = PREAMBLE.unpack(data)
     if major != PROTOCOL_MAJOR:
@@ -95,7 +95,9 @@ class Codec:
         try:
             return self._header.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise WorkerError('PROTOCOL_HEADER', f'request: header must match its schema, got {error}.') from error
+            raise WorkerError(
+                'PROTOCOL_HEADER', f'request: header must match its schema, got {error}.'
+            ) from error
 
     def body(self, header: RequestHeader) -> msgspec.Struct:
         """The body of a request. Raises PROTOCOL_VERB or PROTOCOL_BODY, naming the path."""
@@ -105,7 +107,9 @@ class Codec:
         try:
             return decoder.decode(header.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise WorkerError('PROTOCOL_BODY', f'{header.verb}: body must match its schema, got {error}.') from error
+            raise WorkerError(
+                'PROTOCOL_BODY', f'{header.verb}: body must match its schema, got {error}.'
+            ) from error
 
     def reply(
         self, epoch: int, request: int, body: dict[str, Any], tensors: Sequence[WireTensor], seconds: float
@@ -137,7 +141,7 @@ def tensors_of(specs: Sequence[TensorSpec], frames: Sequence[Buffer]) -> list[Wi
     if len(specs) != len(frames):
         raise WorkerError(
             'PROTOCOL_TENSOR',
-            f'request: each tensor of the header must have a frame, got {len(specs)} and {len(frames)} frames.',
+            f'request: each tensor must have a frame, got {len(specs)} tensors and {len(frames)} frames.',
         )
     tensors = []
     for spec, data in zip(specs, frames, strict=True):
@@ -150,7 +154,9 @@ def tensors_of(specs: Sequence[TensorSpec], frames: Sequence[Buffer]) -> list[Wi
 def check_tensor(dtype: str, shape: tuple[int, ...], size: int) -> None:
     """Raises PROTOCOL_TENSOR unless `size` bytes hold exactly one tensor of this dtype and shape."""
     if dtype not in ITEM_BYTES:
-        raise WorkerError('PROTOCOL_TENSOR', f'tensor: dtype must be one of {", ".join(ITEM_BYTES)}, got {dtype}.')
+        raise WorkerError(
+            'PROTOCOL_TENSOR', f'tensor: dtype must be one of {", ".join(ITEM_BYTES)}, got {dtype}.'
+        )
     expected = math.prod(shape) * ITEM_BYTES[dtype]
     if size != expected:
         raise WorkerError(
@@ -158,7 +164,9 @@ def check_tensor(dtype: str, shape: tuple[int, ...], size: int) -> None:
             f'tensor: {dtype} {list(shape)} must be {expected} bytes, got {size}.',
         )
     if size > MAX_FRAME_BYTES:
-        raise WorkerError('PROTOCOL_SIZE', f'tensor: a frame must be at most {MAX_FRAME_BYTES} bytes, got {size}.')
+        raise WorkerError(
+            'PROTOCOL_SIZE', f'tensor: a frame must be at most {MAX_FRAME_BYTES} bytes, got {size}.'
+        )
 
 
 def len_bytes(data: Buffer) -> int:

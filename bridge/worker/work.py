@@ -42,14 +42,16 @@ def serve(
             tensors = tensors_of(header.tensors, frames[2:])
             handler = handlers.get(header.verb)
             if handler is None:
-                raise WorkerError('PROTOCOL_VERB', f'worker: must have a handler for "{header.verb}", got none.')
+                raise WorkerError(
+                    'PROTOCOL_VERB', f'worker: must have a handler for "{header.verb}", got none.'
+                )
             context = Context(activity, request, header.verb, header.deadline_ms)
             activity.begin(request)
             # A request that was given up while it waited is not begun.
             context.check()
             reply, results = handler(body, tensors, context)
             answer = codec.reply(epoch, request, reply, results, time.perf_counter() - started)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - every failure is a reply.
             answer = codec.error(epoch, request, failure_of(error), time.perf_counter() - started)
         activity.end(request)
         # Copied on the way out: a handler may write to its tensors while libzmq still sends them.
