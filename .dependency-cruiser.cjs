@@ -89,7 +89,12 @@ module.exports = {
       from: { path: '^src/config/' },
       to: { dependencyTypes: ['npm', 'npm-dev'], pathNot: '^node_modules/zod/' },
     },
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     {
       name: 'no-dev-dependency-at-run-time',
       severity: 'error',
@@ -103,6 +108,9 @@ module.exports = {
     exclude: { path: '^(dist|node_modules|\\.venv)' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
   },
 };

@@ -41,19 +41,30 @@ const PROBE_TIMEOUT_MS = 120_000;
 interface TorchProbe {
   readonly torch: string;
   readonly threads: number;
-  readonly devices: readonly string[];
-  readonly kernels: string;
+  readonly devices: readonly (readonly [name: string, description: string])[];
+  /** What dispatch chooses for each op on each device. */
+  readonly kernels: readonly {
+    readonly op: string;
+    readonly device: string;
+    readonly implementation: string;
+    readonly reason: string;
+  }[];
 }
 
 const PROBE = `
-import json, torch
-from srwm.kernels import describe_dispatch
-devices = [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
+import dataclasses, json, torch
+from srwm.kernels import explain
+from srwm.kernels.dispatch import IMPLEMENTATIONS
+cuda = [(f"cuda:{i}", torch.cuda.get_device_name(i)) for i in range(torch.cuda.device_count())]
 print(json.dumps({
     "torch": str(torch.__version__),
     "threads": torch.get_num_threads(),
-    "devices": ["cpu", *devices],
-    "kernels": describe_dispatch(),
+    "devices": [["cpu", torch.backends.cpu.get_cpu_capability()], *cuda],
+    "kernels": [
+        {"device": device, **dataclasses.asdict(explain(op, device=device))}
+        for op in IMPLEMENTATIONS
+        for device in ["cpu", *(name for name, _ in cuda)]
+    ],
 }))
 `;
 
@@ -130,7 +141,7 @@ function checkTorch(probed: Probed): Check {
 
 function checkDevices(probed: Probed): Check {
   if ('fault' in probed) return bad('devices', 'unknown without torch', SET_UP);
-  return good('devices', probed.report.devices.join(', '));
+  return good('devices', probed.report.devices.map(([name, about]) => `${name} (${about})`).join(', '));
 }
 
 function checkCompiler(environment: ProcessEnvironment): Check {
@@ -161,7 +172,17 @@ function checkProcgen(journal: Journal): Check {
 
 function checkKernels(probed: Probed): Check {
   if ('fault' in probed) return bad('kernels', 'unknown without torch', SET_UP);
-  return good('kernels', probed.report.kernels);
+  const { kernels } = probed.report;
+  const found = kernels
+    .map((one) => `${one.op} on ${one.device}: ${one.implementation}, ${one.reason}`)
+    .join('; ');
+  if (kernels.every((one) => one.device !== 'cpu' || one.implementation !== 'reference'))
+    return good('kernels', found);
+  return bad(
+    'kernels',
+    found,
+    `Mend the compiler if it is at fault, then: ${SET_UP} Until then the reference serves, slowly.`,
+  );
 }
 
 function checkDisk(places: Places, isSetUp: boolean): Check {

@@ -1,9 +1,9 @@
 /** Makes this machine fit to run a worker, and says what it found. */
-import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { exclusively } from './exclusive.ts';
 import { fileFault } from './faults.ts';
-import { EMPTY_JOURNAL, readJournal, writeJournal, type Journal } from './journal.ts';
+import { EMPTY_JOURNAL, hasJournal, readJournal, writeJournal, type Journal } from './journal.ts';
 import { kernelsStep, procgenStep } from './native-steps.ts';
 import { checkStep, installerStep, modulesStep, packagesStep } from './package-steps.ts';
 import { findPlaces, type ProcessEnvironment } from './places.ts';
@@ -83,8 +83,7 @@ export async function ensureSetup(options: SetupOptions): Promise<Setup> {
   try {
     const lock = path.join(places.venv, 'srwm-setup.lock');
     const onWait = (pid: number): void => options.onEvent({ type: 'waiting', pid });
-    const asFound = readJournal(places.venv);
-    if (asFound === null) await clearTheWay(goal, signal);
+    if (!hasJournal(places.venv)) await clearTheWay(goal, signal);
     return await exclusively(lock, signal, onWait, () => reach(goal, options));
   } catch (error) {
     throw fileFault(error, places.venv);
@@ -107,7 +106,7 @@ async function reach(goal: Goal, options: SetupOptions): Promise<Setup> {
   const { venv } = goal.places;
   let journal = readJournal(venv) ?? EMPTY_JOURNAL;
   const save = (next: Journal): void => writeJournal(venv, next);
-  if (!existsSync(path.join(venv, 'srwm-setup.json'))) save(journal);
+  if (!hasJournal(venv)) save(journal);
   const log = logIn(venv);
   let begun = false;
   for (const step of steps) {

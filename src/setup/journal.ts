@@ -1,6 +1,6 @@
 /** What set-up has finished, kept in `.venv`: makes a second run a no-op and a stopped one resumable. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 /** One entry a finished step; `key` names everything that the step depends on. */
@@ -45,6 +45,11 @@ export const EMPTY_JOURNAL: Journal = { format: 1 };
 
 function journalFile(venv: string): string {
   return path.join(venv, 'srwm-setup.json');
+}
+
+/** Whether srwm made this `.venv`; a damaged journal says so too. */
+export function hasJournal(venv: string): boolean {
+  return existsSync(journalFile(venv));
 }
 
 /** Returns the journal, or null when there is none that this version can read. */

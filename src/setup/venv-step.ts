@@ -50,8 +50,7 @@ export const venvStep: Step = {
 
   isDone: (journal, goal) => {
     const entry = journal.venv;
-    if (entry === undefined || entry.key !== KEY || !existsSync(goal.places.venvPython)) return false;
-    if (!existsSync(path.join(goal.places.venv, 'pyvenv.cfg'))) return false;
+    if (entry === undefined || entry.key !== KEY || !isThere(goal)) return false;
     const named = goal.environment['SRWM_PYTHON'];
     return !named || named === entry.named;
   },
@@ -80,8 +79,13 @@ export const venvStep: Step = {
   },
 };
 
+/** A link to an interpreter that was removed counts as absent. */
+function isThere(goal: Goal): boolean {
+  return existsSync(goal.places.venvPython) && existsSync(path.join(goal.places.venv, 'pyvenv.cfg'));
+}
+
 async function works(goal: Goal, tools: Tools): Promise<boolean> {
-  if (!existsSync(goal.places.venvPython)) return false;
+  if (!isThere(goal)) return false;
   return (await tools.attempt(goal.places.venvPython, ['-c', 'import pip'])).ok;
 }
 
