@@ -8,9 +8,9 @@ from typing import Any
 from .errors import EnvError
 from .pool import Episode, Pool, TimeStep
 
-__all__ = ["EnvError", "Episode", "Pool", "TimeStep", "open_pool"]
+__all__ = ['EnvError', 'Episode', 'Pool', 'TimeStep', 'open_pool']
 
-KINDS = ("procgen", "catch", "recall")
+KINDS = ('procgen', 'catch', 'recall')
 
 
 def open_pool(spec: Mapping[str, Any]) -> Pool:
@@ -19,22 +19,22 @@ def open_pool(spec: Mapping[str, Any]) -> Pool:
     Raises `EnvError` naming every fault of the spec before anything native is called.
     """
     # Each kind is imported when asked for, so that toy games need nothing of ProcGen's platform.
-    match spec.get("kind"):
-        case "procgen":
+    match spec.get('kind'):
+        case 'procgen':
             from .procgen.pool import ProcgenPool
 
             return ProcgenPool(spec)
-        case "catch":
+        case 'catch':
             from .toy.catch import CatchPool
 
             return CatchPool(spec)
-        case "recall":
+        case 'recall':
             from .toy.recall import RecallPool
 
             return RecallPool(spec)
         case kind:
             raise EnvError(
-                "ENV_UNKNOWN_KIND",
-                f"pool: kind must be one of {', '.join(KINDS)}, got {kind!r}.",
-                "Name one of them.",
+                'ENV_UNKNOWN_KIND',
+                f'pool: kind must be one of {", ".join(KINDS)}, got {kind!r}.',
+                'Name one of them.',
             )

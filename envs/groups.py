@@ -18,9 +18,9 @@ class Groups:
         """The slots of a group; raises ENV_GROUP for any other number."""
         if not 0 <= group < len(self._in_flight):
             raise EnvError(
-                "ENV_GROUP",
-                f"{self._who}: group must be in [0, {len(self._in_flight)}), got {group}.",
-                "Use a group of the pool.",
+                'ENV_GROUP',
+                f'{self._who}: group must be in [0, {len(self._in_flight)}), got {group}.',
+                'Use a group of the pool.',
             )
         return range(group * self._size, (group + 1) * self._size)
 
@@ -28,7 +28,7 @@ class Groups:
         """Raises ENV_CLOSED after `close`."""
         if self._closed:
             raise EnvError(
-                "ENV_CLOSED", f"{self._who}: the pool must be open, but it was closed.", "Open a new one."
+                'ENV_CLOSED', f'{self._who}: the pool must be open, but it was closed.', 'Open a new one.'
             )
 
     def expect(self, group: int, *, in_flight: bool) -> range:
@@ -36,11 +36,11 @@ class Groups:
         slots = self.slots(group)
         self.expect_open()
         if self._in_flight[group] != in_flight:
-            state = "is being stepped" if self._in_flight[group] else "awaits actions"
+            state = 'is being stepped' if self._in_flight[group] else 'awaits actions'
             raise EnvError(
-                "ENV_ORDER",
-                f"{self._who}: send and receive must alternate, but group {group} {state}.",
-                "Receive what was sent before the next call.",
+                'ENV_ORDER',
+                f'{self._who}: send and receive must alternate, but group {group} {state}.',
+                'Receive what was sent before the next call.',
             )
         return slots
 

@@ -11,14 +11,14 @@ import numpy as np
 
 from .errors import EnvError
 
-_FRESH = "Use a checkpoint of this run, or start the run again."
+_FRESH = 'Use a checkpoint of this run, or start the run again.'
 
 
 def _digest(state: Mapping[str, np.ndarray]) -> np.ndarray:
     digest = hashlib.sha256()
     for name in sorted(state):
         array = np.ascontiguousarray(state[name])
-        digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
+        digest.update(f'{name}|{array.dtype.str}|{array.shape}|'.encode())
         digest.update(array.tobytes())
     return np.frombuffer(digest.digest(), np.uint8).copy()
 
@@ -26,8 +26,8 @@ def _digest(state: Mapping[str, np.ndarray]) -> np.ndarray:
 def seal(state: Mapping[str, np.ndarray], identity: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """`state` with two more uint8 arrays: `identity` (JSON of what it belongs to) and `checksum` [32]."""
     text = json.dumps(identity, sort_keys=True)
-    sealed = {**state, "identity": np.frombuffer(text.encode(), np.uint8).copy()}
-    return {**sealed, "checksum": _digest(sealed)}
+    sealed = {**state, 'identity': np.frombuffer(text.encode(), np.uint8).copy()}
+    return {**sealed, 'checksum': _digest(sealed)}
 
 
 def unseal(
@@ -41,26 +41,26 @@ def unseal(
     Raises `EnvError` ENV_STATE: native code does not survive a state that is damaged or of another pool.
     """
     state = {name: np.asarray(array) for name, array in sealed.items()}
-    expected = {*shapes, "identity", "checksum"}
+    expected = {*shapes, 'identity', 'checksum'}
     if state.keys() != expected:
-        odd = ", ".join(sorted(state.keys() ^ expected))
+        odd = ', '.join(sorted(state.keys() ^ expected))
         raise EnvError(
-            "ENV_STATE", f"{who}: a state has a fixed set of arrays; missing or unknown: {odd}.", _FRESH
+            'ENV_STATE', f'{who}: a state has a fixed set of arrays; missing or unknown: {odd}.', _FRESH
         )
-    checksum = state.pop("checksum")
+    checksum = state.pop('checksum')
     if not np.array_equal(checksum, _digest(state)):
         raise EnvError(
-            "ENV_STATE", f"{who}: the state is damaged: its checksum does not fit its content.", _FRESH
+            'ENV_STATE', f'{who}: the state is damaged: its checksum does not fit its content.', _FRESH
         )
     ours = json.loads(json.dumps(identity))
-    theirs = json.loads(state.pop("identity").tobytes())
+    theirs = json.loads(state.pop('identity').tobytes())
     for name in sorted(ours.keys() | theirs.keys()):
         if ours.get(name) != theirs.get(name):
             raise EnvError(
-                "ENV_STATE",
-                f"{who}: a state must come from an equal pool; {name} is {ours.get(name)!r} here, "
-                f"got {theirs.get(name)!r} in the state.",
-                f"Open the pool with that {name}, or use a state of this one.",
+                'ENV_STATE',
+                f'{who}: a state must come from an equal pool; {name} is {ours.get(name)!r} here, '
+                f'got {theirs.get(name)!r} in the state.',
+                f'Open the pool with that {name}, or use a state of this one.',
             )
     for name, (dtype, shape) in shapes.items():
         array = state[name]
@@ -69,8 +69,8 @@ def unseal(
         )
         if array.dtype != np.dtype(dtype) or not fits:
             raise EnvError(
-                "ENV_STATE",
-                f"{who}: {name} must be {dtype} {shape}, got {array.dtype} {array.shape}.",
+                'ENV_STATE',
+                f'{who}: {name} must be {dtype} {shape}, got {array.dtype} {array.shape}.',
                 _FRESH,
             )
     return state

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .layout import fields_of
-from .native import NativeLibrary, NativeSlot
+from .native import NativeInstance, NativeLibrary
 
 GET_STATES, SET_STATES, READY = 253, 254, 255
 _PR_SET_PDEATHSIG = 1
@@ -24,6 +24,56 @@ def die_with_parent(parent: int) -> None:
         os._exit(0)
 
 
+class SharedRows:
+    """Addresses and bytes of slots in the shared memory."""
+
+    def __init__(self, memory: int, num_envs: int) -> None:
+        self._fields, size = fields_of(num_envs)
+        self._memory = mmap.mmap(memory, size)
+        self._base = C.addressof(C.c_char.from_buffer(self._memory))
+
+    def rows(self, slots: range) -> dict[str, list[int]]:
+        """The address of each slot's value of each field."""
+        return {
+            name: [self._base + field.offset + slot * field.stride for slot in slots]
+            for name, field in self._fields.items()
+        }
+
+    def copy(self, slot: int) -> list[bytes]:
+        """A slot's values."""
+        return [self._memory[at : at + size] for at, size in self._spans(slot)]
+
+    def paste(self, slot: int, values: Sequence[bytes]) -> None:
+        """Writes a slot's values back."""
+        for (at, size), value in zip(self._spans(slot), values, strict=True):
+            self._memory[at : at + size] = value
+
+    def _spans(self, slot: int) -> list[tuple[int, int]]:
+        return [(field.offset + slot * field.stride, field.stride) for field in self._fields.values()]
+
+
+class _Run:
+    """A run of neighbouring slots in one native instance."""
+
+    def __init__(self, library: NativeLibrary, entry: dict[str, Any], shared: SharedRows) -> None:
+        self.first = entry['first']
+        seeds, games, options = entry['seeds'], entry['games'], entry['options']
+        rows = shared.rows(range(self.first, self.first + len(games)))
+        self.instance = NativeInstance(library, games, options, seeds[0], rows)
+        self.count = len(games)
+        if self.count == 1:
+            return
+        # Each slot starts as it would alone with its own seed, so that sharing slots out changes no bit. What
+        # the instance itself drew is overwritten, its first time step included.
+        for index, (game, seed) in enumerate(zip(games, seeds, strict=True)):
+            slot = self.first + index
+            alone = NativeInstance(library, [game], options, seed, shared.rows(range(slot, slot + 1)))
+            values = shared.copy(slot)
+            self.instance.set_state(index, alone.get_state(0))
+            shared.paste(slot, values)
+            alone.close()
+
+
 def run_host(
     library: NativeLibrary, plan: dict[str, Any], memory: int, commands: int, replies: int, states: int
 ) -> None:
@@ -32,35 +82,22 @@ def run_host(
     Each command is one byte and is answered by the same byte: a group's number steps the host's slots of it,
     GET_STATES and SET_STATES move native states through the file `states`. READY is said once, unasked.
     """
-    fields, size = fields_of(plan["num_envs"])
-    shared = mmap.mmap(memory, size)
-    base = C.addressof(C.c_char.from_buffer(shared))
-    slots: list[NativeSlot] = []
-    groups: list[list[C.c_void_p]] = []
-    for group in plan["groups"]:
-        made = [
-            NativeSlot(
-                library,
-                entry["game"],
-                entry["options"],
-                {name: base + field.offset + entry["slot"] * field.stride for name, field in fields.items()},
-            )
-            for entry in group
-        ]
-        slots += made
-        groups.append([slot.handle for slot in made])
+    shared = SharedRows(memory, plan['num_envs'])
+    groups = [[_Run(library, entry, shared) for entry in group] for group in plan['groups']]
+    slots = [(run.instance, index) for group in groups for run in group for index in range(run.count)]
+    handles = [[run.instance.handle for run in group] for group in groups]
     act, observe = library.functions.libenv_act, library.functions.libenv_observe
     answers = [bytes([code]) for code in range(256)]
     os.write(replies, answers[READY])
     while received := os.read(commands, 4096):
         for code in received:
             if code == GET_STATES:
-                write_states(states, [slot.get_state() for slot in slots])
+                write_states(states, [instance.get_state(index) for instance, index in slots])
             elif code == SET_STATES:
-                for slot, state in zip(slots, read_states(states), strict=True):
-                    slot.set_state(state)
+                for (instance, index), state in zip(slots, read_states(states), strict=True):
+                    instance.set_state(index, state)
             else:
-                for handle in groups[code]:
+                for handle in handles[code]:
                     act(handle)
                     observe(handle)
             os.write(replies, answers[code])
@@ -68,8 +105,8 @@ def run_host(
 
 def write_states(file: int, states: Sequence[bytes]) -> None:
     """Fills `file` with the number of states, the size of each (uint64), then all of them."""
-    head = struct.pack(f"<{1 + len(states)}Q", len(states), *map(len, states))
-    data = memoryview(head + b"".join(states))
+    head = struct.pack(f'<{1 + len(states)}Q', len(states), *map(len, states))
+    data = memoryview(head + b''.join(states))
     os.ftruncate(file, 0)
     done = 0
     while done < len(data):
@@ -79,8 +116,8 @@ def write_states(file: int, states: Sequence[bytes]) -> None:
 def read_states(file: int) -> list[bytes]:
     """What `write_states` wrote."""
     with mmap.mmap(file, 0, prot=mmap.PROT_READ) as data:
-        (count,) = struct.unpack_from("<Q", data)
-        sizes = struct.unpack_from(f"<{count}Q", data, 8)
+        (count,) = struct.unpack_from('<Q', data)
+        sizes = struct.unpack_from(f'<{count}Q', data, 8)
         states, at = [], 8 * (1 + count)
         for size in sizes:
             states.append(data[at : at + size])

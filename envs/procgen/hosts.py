@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import EnvError
 from .host import GET_STATES, READY, SET_STATES, read_states, write_states
-from .options import ProcgenSpec
+from .options import ProcgenSpec, slot_seed
 from .supervise import REOPEN, borrow_nursery, how_it_ended, return_nursery, tail_of
 
 _EXIT_SECONDS = 2.0
@@ -23,13 +23,16 @@ _EXIT_SECONDS = 2.0
 class _Host:
     number: int
     pid: int
-    slots: list[list[int]]
+    share: list[list[range]]
     commands: int
     replies: int
     states: int
     log: int
     poll: select.poll
     answered: set[int] = field(default_factory=set)
+
+    def slots(self) -> list[int]:
+        return [slot for group in self.share for run in group for slot in run]
 
     def close(self) -> None:
         for file in (self.commands, self.replies, self.states, self.log):
@@ -42,8 +45,8 @@ class Hosts:
     The first loss ends all of them: every later call raises the same ENV_HOST_LOST.
     """
 
-    def __init__(self, spec: ProcgenSpec, shares: Sequence[list[list[int]]], memory: int) -> None:
-        """`shares[host][group]` lists slots; `memory` is the file of `layout`."""
+    def __init__(self, spec: ProcgenSpec, shares: Sequence[list[list[range]]], memory: int) -> None:
+        """`shares[host][group]` lists runs of slots; `memory` is the file of `layout`."""
         self._spec = spec
         self._seconds = spec.host_timeout_seconds
         self._pool = uuid.uuid4().hex
@@ -53,26 +56,26 @@ class Hosts:
         self._nursery = borrow_nursery(spec.library, self._seconds)
         self._started: dict[int, float] = {}
         try:
-            for number, slots in enumerate(shares):
-                self._hosts.append(self._start(number, slots, memory))
+            for number, share in enumerate(shares):
+                self._hosts.append(self._start(number, share, memory))
             self._started[READY] = time.monotonic()
-            self._finish(READY, self._hosts, "opening its slots")
+            self._finish(READY, self._hosts, 'opening its slots')
         except BaseException:
             self.close()
             raise
-        self._of_group = [[host for host in self._hosts if host.slots[g]] for g in range(spec.num_groups)]
+        self._of_group = [[host for host in self._hosts if host.share[g]] for g in range(spec.num_groups)]
 
     @property
     def pids(self) -> list[int]:
         """The process of each host."""
         return [host.pid for host in self._hosts]
 
-    def _start(self, number: int, slots: list[list[int]], memory: int) -> _Host:
+    def _start(self, number: int, share: list[list[range]], memory: int) -> _Host:
         commands_out, commands_in = os.pipe()
         replies_out, replies_in = os.pipe()
-        plan, states, log = (os.memfd_create(f"procgen-{name}") for name in ("plan", "states", "log"))
-        text = json.dumps(_plan(self._spec, slots)).encode()
-        with open(plan, "wb", closefd=False) as file:
+        plan, states, log = (os.memfd_create(f'procgen-{name}') for name in ('plan', 'states', 'log'))
+        text = json.dumps(_plan(self._spec, share)).encode()
+        with open(plan, 'wb', closefd=False) as file:
             file.write(text)
         try:
             files = [plan, memory, commands_out, replies_in, states, log]
@@ -90,7 +93,7 @@ class Hosts:
         return _Host(
             number=number,
             pid=pid,
-            slots=slots,
+            share=share,
             commands=commands_in,
             replies=replies_out,
             states=states,
@@ -106,22 +109,21 @@ class Hosts:
 
     def receive(self, group: int) -> None:
         """Waits until every host has stepped the group."""
-        self._finish(group, self._of_group[group], f"stepping group {group}")
+        self._finish(group, self._of_group[group], f'stepping group {group}')
 
     def get_states(self) -> dict[int, bytes]:
         """The native state of each slot; no group may be in flight."""
-        self._round(GET_STATES, "saving its slots")
+        self._round(GET_STATES, 'saving its slots')
         states: dict[int, bytes] = {}
         for host in self._hosts:
-            slots = [slot for group in host.slots for slot in group]
-            states |= zip(slots, read_states(host.states), strict=True)
+            states |= zip(host.slots(), read_states(host.states), strict=True)
         return states
 
     def set_states(self, states: Sequence[bytes]) -> None:
         """Gives each slot its native state; the states must have been checked."""
         for host in self._hosts:
-            write_states(host.states, [states[slot] for group in host.slots for slot in group])
-        self._round(SET_STATES, "restoring its slots")
+            write_states(host.states, [states[slot] for slot in host.slots()])
+        self._round(SET_STATES, 'restoring its slots')
 
     def _round(self, code: int, what: str) -> None:
         self._started[code] = time.monotonic()
@@ -135,7 +137,7 @@ class Hosts:
         try:
             os.write(host.commands, bytes((code,)))
         except BrokenPipeError:
-            raise self._lose(host, "waiting for work", hung=False) from None
+            raise self._lose(host, 'waiting for work', hung=False) from None
 
     def _finish(self, code: int, hosts: Sequence[_Host], what: str) -> None:
         if self._loss:
@@ -152,18 +154,18 @@ class Hosts:
             host.answered.discard(code)
 
     def _lose(self, host: _Host, what: str, *, hung: bool) -> EnvError:
-        who = f"procgen pool: host {host.number} of {len(self._hosts)} (pid {host.pid})"
+        who = f'procgen pool: host {host.number} of {len(self._hosts)} (pid {host.pid})'
         if hung:
             message = (
-                f"{who} must answer within {self._seconds:g} s, but did not while {what}"
-                f" (process state {_process_state(host.pid)}).{tail_of(host.log)}"
+                f'{who} must answer within {self._seconds:g} s, but did not while {what}'
+                f' (process state {_process_state(host.pid)}).{tail_of(host.log)}'
             )
         elif not self._nursery.alive():
-            message = f"{who} was lost while {what}: its nursery {self._nursery.how_lost()}"
+            message = f'{who} was lost while {what}: its nursery {self._nursery.how_lost()}'
         else:
             status = self._nursery.exit_status(self._pool, host.number, _EXIT_SECONDS)
-            message = f"{who} {how_it_ended(status)} while {what}.{tail_of(host.log)}"
-        self._loss = EnvError("ENV_HOST_LOST", message, REOPEN)
+            message = f'{who} {how_it_ended(status)} while {what}.{tail_of(host.log)}'
+        self._loss = EnvError('ENV_HOST_LOST', message, REOPEN)
         self._nursery.kill(self._pool, len(self._hosts), _EXIT_SECONDS)
         return self._loss
 
@@ -178,17 +180,25 @@ class Hosts:
         return_nursery(self._nursery)
 
 
-def _plan(spec: ProcgenSpec, slots: list[list[int]]) -> dict[str, Any]:
-    entries = [
-        [{"slot": slot, "game": spec.games[slot], "options": spec.native_options(slot)} for slot in group]
-        for group in slots
+def _plan(spec: ProcgenSpec, share: list[list[range]]) -> dict[str, Any]:
+    groups = [
+        [
+            {
+                'first': run.start,
+                'games': [spec.games[slot] for slot in run],
+                'options': spec.native_options(spec.games[run.start]),
+                'seeds': [slot_seed(spec.seed, slot) for slot in run],
+            }
+            for run in group
+        ]
+        for group in share
     ]
-    return {"num_envs": len(spec.games), "groups": entries}
+    return {'num_envs': len(spec.games), 'groups': groups}
 
 
 def _process_state(pid: int) -> str:
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0]
+        with open(f'/proc/{pid}/stat') as file:
+            return file.read().rpartition(')')[2].split()[0]
     except OSError:
-        return "unknown"
+        return 'unknown'

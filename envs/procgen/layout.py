@@ -11,13 +11,13 @@ from .catalog import OBSERVATION_SHAPE
 
 _ALIGNMENT = 4096
 _FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
-    ("observation", "u1", OBSERVATION_SHAPE),
-    ("reward", "<f4", ()),
-    ("is_first", "?", ()),
-    ("level_seed", "<i4", ()),
-    ("prev_level_seed", "<i4", ()),
-    ("prev_level_complete", "u1", ()),
-    ("action", "<i4", ()),
+    ('observation', 'u1', OBSERVATION_SHAPE),
+    ('reward', '<f4', ()),
+    ('is_first', '?', ()),
+    ('level_seed', '<i4', ()),
+    ('prev_level_seed', '<i4', ()),
+    ('prev_level_complete', 'u1', ()),
+    ('action', '<i4', ()),
 )
 
 

@@ -22,7 +22,7 @@ from typing import NoReturn
 
 from .host import die_with_parent, run_host
 from .layout import fields_of
-from .native import NativeLibrary, NativeSlot
+from .native import NativeInstance, NativeLibrary
 
 FILES = 6
 MESSAGE_BYTES = 4096
@@ -35,9 +35,9 @@ def _load(data: Path) -> NativeLibrary:
     fields, size = fields_of(1)
     row = C.create_string_buffer(size)
     # A forked child hangs in the library if it ever ran threads of its own; this slot uses none.
-    options = {"distribution_mode": 0, "num_levels": 1, "start_level": 0, "rand_seed": 0}
-    addresses = {name: C.addressof(row) + field.offset for name, field in fields.items()}
-    NativeSlot(library, "bigfish", options, addresses).close()
+    options = {'distribution_mode': 0, 'num_levels': 1, 'start_level': 0}
+    addresses = {name: [C.addressof(row) + field.offset] for name, field in fields.items()}
+    NativeInstance(library, ['bigfish'], options, 0, addresses).close()
     return library
 
 
@@ -62,11 +62,11 @@ class Nursery:
                 if not message:
                     return
                 request = json.loads(message)
-                match request["op"]:
-                    case "spawn":
-                        self._spawn(request["pool"], request["host"], files)
-                    case "kill":
-                        self.kill(request["pool"])
+                match request['op']:
+                    case 'spawn':
+                        self._spawn(request['pool'], request['host'], files)
+                    case 'kill':
+                        self.kill(request['pool'])
 
     def kill(self, pool: str | None) -> None:
         """Kills the hosts of a pool, or all of them."""
@@ -87,7 +87,7 @@ class Nursery:
         descriptor = os.pidfd_open(pid)
         self._children[descriptor] = (pid, pool, host)
         self._poll.register(descriptor, select.POLLIN)
-        self._say(event="spawned", pool=pool, host=host, pid=pid)
+        self._say(event='spawned', pool=pool, host=host, pid=pid)
 
     def _become_host(self, parent: int, files: list[int]) -> NoReturn:
         status = HOST_FAILED
@@ -102,10 +102,10 @@ class Nursery:
             text = os.pread(plan, os.fstat(plan).st_size, 0)
             run_host(self._library, json.loads(text), memory, commands, replies, states)
             status = 0
-        except BaseException:
-            traceback.print_exc()
-            sys.stderr.flush()
         finally:
+            if status == HOST_FAILED:
+                traceback.print_exc()
+                sys.stderr.flush()
             os._exit(status)
 
     def _report_exit(self, descriptor: int) -> None:
@@ -113,7 +113,7 @@ class Nursery:
         self._poll.unregister(descriptor)
         os.close(descriptor)
         _, status = os.waitpid(pid, 0)
-        self._say(event="exited", pool=pool, host=host, status=os.waitstatus_to_exitcode(status))
+        self._say(event='exited', pool=pool, host=host, status=os.waitstatus_to_exitcode(status))
 
 
 def main() -> None:
@@ -124,9 +124,9 @@ def main() -> None:
     faulthandler.enable()
     # Unbuffered: what the library prints before it aborts would be lost in stdio's buffer.
     libc = C.CDLL(None)
-    libc.setvbuf(C.c_void_p.in_dll(libc, "stdout"), None, 2, C.c_size_t(0))
+    libc.setvbuf(C.c_void_p.in_dll(libc, 'stdout'), None, 2, C.c_size_t(0))
     nursery = Nursery(control, _load(data))
-    control.send(json.dumps({"event": "ready"}).encode())
+    control.send(json.dumps({'event': 'ready'}).encode())
     try:
         nursery.serve()
     except (BrokenPipeError, ConnectionResetError):
@@ -135,5 +135,5 @@ def main() -> None:
         nursery.kill(None)
 
 
-if __name__ == "__main__":
+if __name__ == '__main__':
     main()

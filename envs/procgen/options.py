@@ -12,13 +12,13 @@ from .catalog import EXPLORATION_LEVELS, GAME_MICROSECONDS, GAMES, MODE_GAMES, N
 
 MAX_HOSTS = 1024
 FLAGS = (
-    "center_agent",
-    "use_backgrounds",
-    "restrict_themes",
-    "use_monochrome_assets",
-    "use_generated_assets",
-    "paint_vel_info",
-    "use_sequential_levels",
+    'center_agent',
+    'use_backgrounds',
+    'restrict_themes',
+    'use_monochrome_assets',
+    'use_generated_assets',
+    'paint_vel_info',
+    'use_sequential_levels',
 )
 
 
@@ -28,6 +28,8 @@ class ProcgenSpec:
 
     games: tuple[str, ...]
     """The game of each slot."""
+    cycle: int
+    """The number of games named: slot i and slot i + cycle play the same one."""
     num_groups: int
     num_hosts: int
     distribution_mode: str
@@ -41,56 +43,55 @@ class ProcgenSpec:
     def identity(self) -> dict[str, Any]:
         """What a state belongs to; hosts, groups and seed may differ where it is restored."""
         return {
-            "kind": "procgen",
-            "num_envs": len(self.games),
-            "games": list(self.games),
-            "distribution_mode": self.distribution_mode,
-            "num_levels": self.num_levels,
-            "start_level": self.start_level,
+            'kind': 'procgen',
+            'num_envs': len(self.games),
+            'games': list(self.games),
+            'distribution_mode': self.distribution_mode,
+            'num_levels': self.num_levels,
+            'start_level': self.start_level,
             **self.flags,
         }
 
-    def native_options(self, slot: int) -> dict[str, int | bool]:
-        """The library's options for one slot, without its game and paths."""
-        game = self.games[slot]
-        exploration = self.distribution_mode == "exploration"
+    def native_options(self, game: str) -> dict[str, int | bool]:
+        """The library's options for slots of one game, without its name, seed and paths."""
+        exploration = self.distribution_mode == 'exploration'
         return {
             **self.flags,
-            "distribution_mode": NATIVE_MODES[self.distribution_mode],
-            "num_levels": 1 if exploration else self.num_levels,
-            "start_level": EXPLORATION_LEVELS[game] if exploration else self.start_level,
-            "rand_seed": slot_seed(self.seed, slot),
+            'distribution_mode': NATIVE_MODES[self.distribution_mode],
+            'num_levels': 1 if exploration else self.num_levels,
+            'start_level': EXPLORATION_LEVELS[game] if exploration else self.start_level,
         }
 
 
 def parse_spec(spec: Mapping[str, Any]) -> ProcgenSpec:
     """The checked form of a spec; raises `EnvError` naming every fault at once."""
-    fields = SpecFields("procgen pool", spec)
+    fields = SpecFields('procgen pool', spec)
     num_envs, num_groups = fields.slots_and_groups()
-    num_hosts = fields.integer("num_hosts", 1, MAX_HOSTS)
-    games = fields.texts("games")
-    mode = fields.text("distribution_mode")
-    num_levels = fields.integer("num_levels", 0, INT32_MAX)
-    start_level = fields.integer("start_level", 0, INT32_MAX)
+    num_hosts = fields.integer('num_hosts', 1, MAX_HOSTS)
+    games = fields.texts('games')
+    mode = fields.text('distribution_mode')
+    num_levels = fields.integer('num_levels', 0, INT32_MAX)
+    start_level = fields.integer('start_level', 0, INT32_MAX)
     flags = {name: fields.boolean(name) for name in FLAGS}
-    seed = fields.integer("seed", 0, INT32_MAX)
-    library = fields.text("library")
-    host_timeout_seconds = fields.seconds("host_timeout_seconds")
+    seed = fields.integer('seed', 0, INT32_MAX)
+    library = fields.text('library')
+    host_timeout_seconds = fields.seconds('host_timeout_seconds')
     _check_games(fields, games, mode)
     _check_levels(fields, mode, num_levels, start_level)
     if games and len(games) > num_envs:
         fields.fault(
-            "ENV_OPTION",
-            f"num_envs must be at least the number of games ({len(games)}), got {num_envs}",
-            "Raise num_envs, or name fewer games.",
+            'ENV_OPTION',
+            f'num_envs must be at least the number of games ({len(games)}), got {num_envs}',
+            'Raise num_envs, or name fewer games.',
         )
     if num_hosts > num_envs:
         fields.fault(
-            "ENV_OPTION", f"num_hosts must be at most num_envs ({num_envs}), got {num_hosts}", "Lower it."
+            'ENV_OPTION', f'num_hosts must be at most num_envs ({num_envs}), got {num_hosts}', 'Lower it.'
         )
     fields.finish()
     return ProcgenSpec(
         games=tuple(games[slot % len(games)] for slot in range(num_envs)),
+        cycle=len(games),
         num_groups=num_groups,
         num_hosts=num_hosts,
         distribution_mode=mode,
@@ -107,45 +108,45 @@ def _check_games(fields: SpecFields, games: tuple[str, ...], mode: str) -> None:
     unknown = [game for game in dict.fromkeys(games) if game not in GAMES]
     if unknown:
         fields.fault(
-            "ENV_UNKNOWN_GAME",
-            f"games must be among {', '.join(GAMES)}, got {', '.join(map(repr, unknown))}",
-            "Name games of that list.",
+            'ENV_UNKNOWN_GAME',
+            f'games must be among {", ".join(GAMES)}, got {", ".join(map(repr, unknown))}',
+            'Name games of that list.',
         )
     if mode not in MODE_GAMES:
         if mode:
             fields.fault(
-                "ENV_UNKNOWN_MODE",
-                f"distribution_mode must be one of {', '.join(MODE_GAMES)}, got {mode!r}",
-                "Name one of them.",
+                'ENV_UNKNOWN_MODE',
+                f'distribution_mode must be one of {", ".join(MODE_GAMES)}, got {mode!r}',
+                'Name one of them.',
             )
         return
     without = [game for game in dict.fromkeys(games) if game in GAMES and game not in MODE_GAMES[mode]]
     if without:
         fields.fault(
-            "ENV_UNKNOWN_MODE",
-            f"distribution_mode {mode!r} exists for {', '.join(MODE_GAMES[mode])}, got {', '.join(without)}",
-            f"Leave out {', '.join(without)}, or choose easy or hard.",
+            'ENV_UNKNOWN_MODE',
+            f'distribution_mode {mode!r} exists for {", ".join(MODE_GAMES[mode])}, got {", ".join(without)}',
+            f'Leave out {", ".join(without)}, or choose easy or hard.',
         )
 
 
 def _check_levels(fields: SpecFields, mode: str, num_levels: int, start_level: int) -> None:
-    if mode == "exploration" and (num_levels or start_level):
+    if mode == 'exploration' and (num_levels or start_level):
         fields.fault(
-            "ENV_OPTION",
-            f"num_levels and start_level must be 0 in exploration mode, got {num_levels} and {start_level}",
-            "Set both to 0: that mode has one fixed level a game.",
+            'ENV_OPTION',
+            f'num_levels and start_level must be 0 in exploration mode, got {num_levels} and {start_level}',
+            'Set both to 0: that mode has one fixed level a game.',
         )
     elif num_levels == 0 and start_level:
         fields.fault(
-            "ENV_OPTION",
-            f"start_level must be 0 where num_levels is 0 (all levels), got {start_level}",
-            "Set start_level to 0, or say how many levels follow it.",
+            'ENV_OPTION',
+            f'start_level must be 0 where num_levels is 0 (all levels), got {start_level}',
+            'Set start_level to 0, or say how many levels follow it.',
         )
     if start_level + num_levels > INT32_MAX:
         fields.fault(
-            "ENV_OPTION",
-            f"start_level + num_levels must be at most {INT32_MAX}, got {start_level + num_levels}",
-            "Lower one of them.",
+            'ENV_OPTION',
+            f'start_level + num_levels must be at most {INT32_MAX}, got {start_level + num_levels}',
+            'Lower one of them.',
         )
 
 
@@ -161,23 +162,29 @@ def slot_seed(seed: int, slot: int) -> int:
     return (z ^ (z >> 31)) >> 33
 
 
-def share_slots(spec: ProcgenSpec) -> list[list[list[int]]]:
-    """Slots by host and group, `[host][group][...]`: each group costs every host about the same.
+def share_slots(spec: ProcgenSpec) -> list[list[list[range]]]:
+    """Runs of slots by host and group, `[host][group][...]`: each group costs every host about the same.
 
-    The dearest slot goes first, to the host with the least to do; a host may get none of a small group.
+    A run is one native instance, which steps its slots in one call; it holds whole cycles of the games, or
+    one slot. The slots left over go one by one, the dearest first, to the host with the least to do.
     """
-    shares: list[list[list[int]]] = [[[] for _ in range(spec.num_groups)] for _ in range(spec.num_hosts)]
-    total = [0.0] * spec.num_hosts
+    shares: list[list[list[range]]] = [[[] for _ in range(spec.num_groups)] for _ in range(spec.num_hosts)]
     size = len(spec.games) // spec.num_groups
+    run = spec.cycle * (size // spec.cycle // spec.num_hosts)
+    # An instance has one set of levels, and in exploration mode each game has its own.
+    if spec.distribution_mode == 'exploration' and len(set(spec.games)) > 1:
+        run = 0
+    total = [0.0] * spec.num_hosts
     for group in range(spec.num_groups):
+        start, stop = group * size, (group + 1) * size
+        if run:
+            for host in range(spec.num_hosts):
+                shares[host][group].append(range(start, start + run))
+                start += run
         load = [0.0] * spec.num_hosts
-        slots = range(group * size, (group + 1) * size)
-        for slot in sorted(slots, key=lambda slot: (-GAME_MICROSECONDS[spec.games[slot]], slot)):
+        for slot in sorted(range(start, stop), key=lambda slot: (-GAME_MICROSECONDS[spec.games[slot]], slot)):
             host = min(range(spec.num_hosts), key=lambda host: (load[host], total[host], host))
-            shares[host][group].append(slot)
+            shares[host][group].append(range(slot, slot + 1))
             load[host] += GAME_MICROSECONDS[spec.games[slot]]
             total[host] += GAME_MICROSECONDS[spec.games[slot]]
-    for host in shares:
-        for group_slots in host:
-            group_slots.sort()
     return shares

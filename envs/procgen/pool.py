@@ -8,6 +8,7 @@ import mmap
 import os
 import platform
 import sys
+from array import array
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..actions import check_actions
-from ..episodes import EpisodeLedger
+from ..episodes import EpisodeLedger, StepArrays
 from ..errors import EnvError
 from ..groups import Groups
 from ..pool import Episode, TimeStep
@@ -25,8 +26,8 @@ from .hosts import Hosts
 from .layout import fields_of, map_arrays
 from .options import parse_spec, share_slots
 
-_WHO = "procgen pool"
-_STATE_FIELDS = ("observation", "reward", "is_first", "level_seed", "prev_level_seed", "prev_level_complete")
+_WHO = 'procgen pool'
+_STATE_FIELDS = ('observation', 'reward', 'is_first', 'level_seed', 'prev_level_seed', 'prev_level_complete')
 
 
 class ProcgenPool:
@@ -37,7 +38,7 @@ class ProcgenPool:
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
-        """Raises `EnvError` for a faulty spec, a missing or changed library, another platform, a lost host."""
+        """Raises `EnvError` for a faulty spec, a missing or changed library, another platform."""
         parsed = parse_spec(spec)
         check_platform()
         check_library(parsed.library)
@@ -46,13 +47,12 @@ class ProcgenPool:
         self.num_groups = parsed.num_groups
         self.num_actions = NUM_ACTIONS
         self.observation_shape: tuple[int, ...] = OBSERVATION_SHAPE
-        self.observation_dtype = "uint8"
-        self._identity = {**parsed.identity(), "library": LIBRARY_SHA256}
-        self._ledger = EpisodeLedger(self.games)
+        self.observation_dtype = 'uint8'
+        self._identity = {**parsed.identity(), 'library': LIBRARY_SHA256}
         self._groups = Groups(_WHO, self.num_envs, self.num_groups)
         _, size = fields_of(self.num_envs)
         # An unnamed file: nothing to unlink, and no limit of /dev/shm.
-        memory = os.memfd_create("procgen-pool")
+        memory = os.memfd_create('procgen-pool')
         try:
             os.ftruncate(memory, size)
             self._arrays = map_arrays(mmap.mmap(memory, size), self.num_envs)
@@ -60,7 +60,11 @@ class ProcgenPool:
         finally:
             os.close(memory)
         self._is_truncated = np.zeros(self.num_envs, np.bool_)
-        self._time_steps = [self._view(self.slots(group)) for group in range(self.num_groups)]
+        actions = memoryview(self._arrays['action'])
+        groups = [self.slots(group) for group in range(self.num_groups)]
+        self._time_steps = [self._time_step(slots) for slots in groups]
+        self._action_rows = [actions[slots.start : slots.stop] for slots in groups]
+        self._ledger = EpisodeLedger(self.games, [(slots, self._step_arrays(slots)) for slots in groups])
 
     @property
     def host_pids(self) -> list[int]:
@@ -70,12 +74,21 @@ class ProcgenPool:
     def slots(self, group: int) -> range:
         return self._groups.slots(group)
 
-    def _view(self, slots: range) -> TimeStep:
+    def _step_arrays(self, slots: range) -> StepArrays:
+        rows = slice(slots.start, slots.stop)
+        return StepArrays(
+            reward=self._arrays['reward'][rows],
+            is_first=self._arrays['is_first'][rows],
+            level=self._arrays['prev_level_seed'][rows],
+            completed=self._arrays['prev_level_complete'][rows],
+        )
+
+    def _time_step(self, slots: range) -> TimeStep:
         rows = slice(slots.start, slots.stop)
         return TimeStep(
-            observation=self._arrays["observation"][rows],
-            reward=self._arrays["reward"][rows],
-            is_first=self._arrays["is_first"][rows],
+            observation=self._arrays['observation'][rows],
+            reward=self._arrays['reward'][rows],
+            is_first=self._arrays['is_first'][rows],
             is_truncated=self._is_truncated[rows],
         )
 
@@ -86,23 +99,20 @@ class ProcgenPool:
     def send(self, group: int, actions: np.ndarray) -> None:
         slots = self._groups.expect(group, in_flight=False)
         checked = check_actions(_WHO, actions, len(slots), NUM_ACTIONS)
-        self._arrays["action"][slots.start : slots.stop] = checked
+        self._action_rows[group][:] = array('i', checked)
         self._hosts.send(group)
         self._groups.mark(group, in_flight=True)
 
     def receive(self, group: int) -> TimeStep:
-        slots = self._groups.expect(group, in_flight=True)
+        self._groups.expect(group, in_flight=True)
         self._hosts.receive(group)
         self._groups.mark(group, in_flight=False)
-        step = self._time_steps[group]
-        rows = slice(slots.start, slots.stop)
-        level, completed = self._arrays["prev_level_seed"][rows], self._arrays["prev_level_complete"][rows]
-        self._ledger.record(slots, step.reward, step.is_first, level, completed)
-        return step
+        self._ledger.record(group)
+        return self._time_steps[group]
 
     def levels(self) -> np.ndarray:
         self._groups.expect_open()
-        return self._arrays["level_seed"].astype(np.int64)
+        return self._arrays['level_seed'].astype(np.int64)
 
     def episodes(self) -> list[Episode]:
         return self._ledger.take()
@@ -115,8 +125,8 @@ class ProcgenPool:
         state = {
             **{name: self._arrays[name].copy() for name in _STATE_FIELDS},
             **self._ledger.get_state(),
-            "native": np.frombuffer(b"".join(native), np.uint8).copy(),
-            "native_offset": np.cumsum([0, *map(len, native)], dtype=np.int64),
+            'native': np.frombuffer(b''.join(native), np.uint8).copy(),
+            'native_offset': np.cumsum([0, *map(len, native)], dtype=np.int64),
         }
         return seal(state, self._identity)
 
@@ -126,14 +136,14 @@ class ProcgenPool:
         shapes: dict[str, tuple[str, tuple[int | None, ...]]] = {
             **{name: (fields[name].dtype, fields[name].shape) for name in _STATE_FIELDS},
             **self._ledger.shapes(),
-            "native": ("|u1", (None,)),
-            "native_offset": ("<i8", (self.num_envs + 1,)),
+            'native': ('|u1', (None,)),
+            'native_offset': ('<i8', (self.num_envs + 1,)),
         }
         checked = unseal(_WHO, state, self._identity, shapes)
         for group in self._groups.in_flight():
             self._hosts.receive(group)
             self._groups.mark(group, in_flight=False)
-        offset, native = checked["native_offset"], checked["native"].tobytes()
+        offset, native = checked['native_offset'], checked['native'].tobytes()
         self._hosts.set_states([native[a:b] for a, b in itertools.pairwise(offset)])
         # The library renders again but does not restore what it last returned.
         for name in _STATE_FIELDS:
@@ -147,28 +157,28 @@ class ProcgenPool:
 
 def check_platform() -> None:
     """Raises ENV_PLATFORM where ProcGen's native library does not exist."""
-    if sys.platform != "linux" or platform.machine() != "x86_64":
+    if sys.platform != 'linux' or platform.machine() != 'x86_64':
         raise EnvError(
-            "ENV_PLATFORM",
-            f"procgen: the library exists for linux x86_64 only, got {sys.platform} {platform.machine()}.",
-            "Train the toy games here (preset tiny), or use a Linux machine or container.",
+            'ENV_PLATFORM',
+            f'procgen: the library exists for linux x86_64 only, got {sys.platform} {platform.machine()}.',
+            'Train the toy games here (preset tiny), or use a Linux machine or container.',
         )
 
 
 def check_library(data: Path) -> None:
     """Raises ENV_LIBRARY_MISSING or ENV_LIBRARY_CHECKSUM unless `data` holds the one build that is used."""
-    path = data / "prebuilt" / "libenv.so"
-    if not path.is_file() or not (data / "assets" / "water_backgrounds").is_dir():
+    path = data / 'prebuilt' / 'libenv.so'
+    if not path.is_file() or not (data / 'assets' / 'water_backgrounds').is_dir():
         raise EnvError(
-            "ENV_LIBRARY_MISSING",
-            f"{_WHO}: library must be a folder with prebuilt/libenv.so and assets, got {str(data)!r}.",
-            "Run `srwm setup`.",
+            'ENV_LIBRARY_MISSING',
+            f'{_WHO}: library must be a folder with prebuilt/libenv.so and assets, got {str(data)!r}.',
+            'Run `srwm setup`.',
         )
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    with path.open('rb') as file:
+        found = hashlib.file_digest(file, 'sha256').hexdigest()
     if found != LIBRARY_SHA256:
         raise EnvError(
-            "ENV_LIBRARY_CHECKSUM",
-            f"procgen: the SHA-256 of {str(path)!r} must be {LIBRARY_SHA256}, got {found}.",
-            "Run `srwm setup`, which replaces a damaged library.",
+            'ENV_LIBRARY_CHECKSUM',
+            f'procgen: the SHA-256 of {str(path)!r} must be {LIBRARY_SHA256}, got {found}.',
+            'Run `srwm setup`, which replaces a damaged library.',
         )

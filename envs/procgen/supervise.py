@@ -19,23 +19,23 @@ from .nursery import MESSAGE_BYTES
 
 _TAIL_BYTES = 2000
 _STOP_SECONDS = 5.0
-REOPEN = "Open the pool again and restore its last state; what happened since then is collected again."
+REOPEN = 'Open the pool again and restore its last state; what happened since then is collected again.'
 
 
 def tail_of(log: int) -> str:
     """The end of what a process wrote into its log file, as a sentence for an error."""
     size = os.fstat(log).st_size
-    text = os.pread(log, _TAIL_BYTES, max(0, size - _TAIL_BYTES)).decode(errors="replace").strip()
-    return f" Its last output: {text}" if text else " It wrote no output."
+    text = os.pread(log, _TAIL_BYTES, max(0, size - _TAIL_BYTES)).decode(errors='replace').strip()
+    return f' Its last output: {text}' if text else ' It wrote no output.'
 
 
 def how_it_ended(status: int | None) -> str:
     """An exit status in words; None where the process has not ended."""
     if status is None:
-        return "closed its pipe"
+        return 'closed its pipe'
     if status < 0:
-        return f"was killed by signal {-status} ({signal.Signals(-status).name})"
-    return f"exited with code {status}"
+        return f'was killed by signal {-status} ({signal.Signals(-status).name})'
+    return f'exited with code {status}'
 
 
 class Nursery:
@@ -45,17 +45,17 @@ class Nursery:
         """Starts the process and waits until it has loaded the games' images."""
         self.data = data
         self.users = 0
-        self._log = os.memfd_create("procgen-nursery-log")
+        self._log = os.memfd_create('procgen-nursery-log')
         self._events: dict[tuple[str, int], dict[str, int]] = {}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
         # The kernel's parent-death signal follows the thread that started the process, not the whole parent.
         parent = os.getpid() if threading.current_thread() is threading.main_thread() else 0
-        module = f"{__package__}.nursery"
-        environment = {**os.environ, "PYTHONPATH": _python_path(), "OPENBLAS_NUM_THREADS": "1"}
+        module = f'{__package__}.nursery'
+        environment = {**os.environ, 'PYTHONPATH': _python_path(), 'OPENBLAS_NUM_THREADS': '1'}
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, str(theirs.fileno()), str(data), str(parent)],
+                [sys.executable, '-P', '-m', module, str(theirs.fileno()), str(data), str(parent)],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
@@ -65,7 +65,7 @@ class Nursery:
                 process_group=0,
             )
         try:
-            self._until(lambda: ("", 0) in self._events, seconds, "load the native library")
+            self._until(lambda: ('', 0) in self._events, seconds, 'load the native library')
         except BaseException:
             self.stop()
             raise
@@ -76,26 +76,26 @@ class Nursery:
 
     def spawn(self, pool: str, host: int, files: list[int], seconds: float) -> int:
         """Forks a host with the six files of `nursery`; returns its pid."""
-        message = json.dumps({"op": "spawn", "pool": pool, "host": host}).encode()
+        message = json.dumps({'op': 'spawn', 'pool': pool, 'host': host}).encode()
         try:
             socket.send_fds(self._control, [message], files)
         except OSError:
-            raise self._lost("start a host") from None
-        self._until(lambda: (pool, host) in self._events, seconds, "start a host")
-        return self._events[(pool, host)]["pid"]
+            raise self._lost('start a host') from None
+        self._until(lambda: (pool, host) in self._events, seconds, 'start a host')
+        return self._events[(pool, host)]['pid']
 
     def exit_status(self, pool: str, host: int, seconds: float) -> int | None:
         """How a host ended, as a return code; None if that is not known within `seconds`."""
         deadline = time.monotonic() + seconds
-        while "status" not in self._events[(pool, host)]:
+        while 'status' not in self._events[(pool, host)]:
             if not self._hear(deadline - time.monotonic()):
                 return None
-        return self._events[(pool, host)]["status"]
+        return self._events[(pool, host)]['status']
 
     def kill(self, pool: str, hosts: int, seconds: float) -> None:
         """Kills the hosts of a pool and waits until they are gone."""
         try:
-            self._control.send(json.dumps({"op": "kill", "pool": pool}).encode())
+            self._control.send(json.dumps({'op': 'kill', 'pool': pool}).encode())
         except OSError:
             return
         for host in range(hosts):
@@ -121,9 +121,9 @@ class Nursery:
                 if left > 0:
                     raise self._lost(what)
                 raise EnvError(
-                    "ENV_HOST_LOST",
-                    f"{self._who()} must {what} within {seconds:g} s, but did not.{tail_of(self._log)}",
-                    "Raise the host time-out if the machine is busy.",
+                    'ENV_HOST_LOST',
+                    f'{self._who()} must {what} within {seconds:g} s, but did not.{tail_of(self._log)}',
+                    'Raise the host time-out if the machine is busy.',
                 )
 
     def _hear(self, seconds: float) -> bool:
@@ -133,26 +133,26 @@ class Nursery:
         try:
             message = self._control.recv(MESSAGE_BYTES)
         except ConnectionResetError:
-            message = b""
+            message = b''
         if not message:
             return False
         event = json.loads(message)
-        match event.pop("event"):
-            case "ready":
-                self._events[("", 0)] = {}
-            case "spawned" | "exited":
-                self._events.setdefault((event.pop("pool"), event.pop("host")), {}).update(event)
+        match event.pop('event'):
+            case 'ready':
+                self._events[('', 0)] = {}
+            case 'spawned' | 'exited':
+                self._events.setdefault((event.pop('pool'), event.pop('host')), {}).update(event)
         return True
 
     def _lost(self, what: str) -> EnvError:
         return EnvError(
-            "ENV_HOST_LOST",
-            f"{self._who()} must {what}, but {self.how_lost()}",
+            'ENV_HOST_LOST',
+            f'{self._who()} must {what}, but {self.how_lost()}',
             REOPEN,
         )
 
     def _who(self) -> str:
-        return f"procgen nursery (pid {self._process.pid})"
+        return f'procgen nursery (pid {self._process.pid})'
 
     def how_lost(self) -> str:
         """How the process ended and its last output."""
@@ -160,15 +160,15 @@ class Nursery:
             status = self._process.wait(1.0)
         except subprocess.TimeoutExpired:
             status = None
-        return f"{how_it_ended(status)}.{tail_of(self._log)}"
+        return f'{how_it_ended(status)}.{tail_of(self._log)}'
 
 
 def _python_path() -> str:
     """`PYTHONPATH` with the folder first from which this package was imported, however it was found."""
-    depth = __name__.count(".")
+    depth = __name__.count('.')
     root = str(Path(__file__).absolute().parents[depth])
-    inherited = os.environ.get("PYTHONPATH")
-    return f"{root}{os.pathsep}{inherited}" if inherited else root
+    inherited = os.environ.get('PYTHONPATH')
+    return f'{root}{os.pathsep}{inherited}' if inherited else root
 
 
 _running: dict[tuple[int, Path], Nursery] = {}

@@ -22,34 +22,34 @@ class CatchPool(ToyPool):
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
-        fields = SpecFields("catch pool", spec)
+        fields = SpecFields('catch pool', spec)
         num_envs, num_groups = fields.slots_and_groups()
-        self._rows = fields.integer("rows", 3, 256)
-        self._columns = fields.integer("columns", 3, 256)
-        self._blank = fields.boolean("blank")
-        self._draws = SlotDraws(fields.integer("seed", 0, INT32_MAX), self._columns)
+        self._rows = fields.integer('rows', 3, 256)
+        self._columns = fields.integer('columns', 3, 256)
+        self._blank = fields.boolean('blank')
+        self._draws = SlotDraws(fields.integer('seed', 0, INT32_MAX), self._columns)
         if self._columns // 2 > self._rows - 1:
             fields.fault(
-                "ENV_OPTION",
-                f"rows must be above columns // 2 ({self._columns // 2}), got {self._rows}: "
-                "the paddle could not reach every ball",
-                "Raise rows or lower columns.",
+                'ENV_OPTION',
+                f'rows must be above columns // 2 ({self._columns // 2}), got {self._rows}: '
+                'the paddle could not reach every ball',
+                'Raise rows or lower columns.',
             )
         fields.finish()
         super().__init__(
-            name="catch",
+            name='catch',
             num_envs=num_envs,
             num_groups=num_groups,
             num_actions=_LEFT_STAY_RIGHT,
             observation_shape=(self._rows, self._columns, 3),
-            identity={name: spec[name] for name in ("rows", "columns", "blank", "seed")},
+            identity={name: spec[name] for name in ('rows', 'columns', 'blank', 'seed')},
         )
         self._ball = np.zeros(num_envs, np.int64)
         self._paddle = np.zeros(num_envs, np.int64)
         self._start()
 
     def _variables(self) -> dict[str, np.ndarray]:
-        return {"ball": self._ball, "paddle": self._paddle}
+        return {'ball': self._ball, 'paddle': self._paddle}
 
     def _open_episodes(self, slots: np.ndarray) -> None:
         for slot in slots:

@@ -19,26 +19,26 @@ class RecallPool(ToyPool):
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
-        fields = SpecFields("recall pool", spec)
+        fields = SpecFields('recall pool', spec)
         num_envs, num_groups = fields.slots_and_groups()
-        num_cues = fields.integer("num_cues", 2, 256)
-        self._delay = fields.integer("delay", 1, 1 << 20)
-        self._blank = fields.boolean("blank")
-        self._draws = SlotDraws(fields.integer("seed", 0, INT32_MAX), num_cues)
+        num_cues = fields.integer('num_cues', 2, 256)
+        self._delay = fields.integer('delay', 1, 1 << 20)
+        self._blank = fields.boolean('blank')
+        self._draws = SlotDraws(fields.integer('seed', 0, INT32_MAX), num_cues)
         fields.finish()
         super().__init__(
-            name="recall",
+            name='recall',
             num_envs=num_envs,
             num_groups=num_groups,
             num_actions=num_cues,
             observation_shape=(num_cues,),
-            identity={name: spec[name] for name in ("num_cues", "delay", "blank", "seed")},
+            identity={name: spec[name] for name in ('num_cues', 'delay', 'blank', 'seed')},
         )
         self._cue = np.zeros(num_envs, np.int64)
         self._start()
 
     def _variables(self) -> dict[str, np.ndarray]:
-        return {"cue": self._cue}
+        return {'cue': self._cue}
 
     def _open_episodes(self, slots: np.ndarray) -> None:
         for slot in slots:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..actions import check_actions
-from ..episodes import EpisodeLedger
+from ..episodes import EpisodeLedger, StepArrays
 from ..groups import Groups
 from ..pool import Episode, TimeStep
 from ..seal import seal, unseal
@@ -57,18 +57,22 @@ class ToyPool(ABC):
         self.num_groups = num_groups
         self.num_actions = num_actions
         self.observation_shape = observation_shape
-        self.observation_dtype = "uint8"
+        self.observation_dtype = 'uint8'
         self.games = [name] * num_envs
-        self._who = f"{name} pool"
-        self._identity = {"kind": name, "num_envs": num_envs, **identity}
+        self._who = f'{name} pool'
+        self._identity = {'kind': name, 'num_envs': num_envs, **identity}
         self._observation = np.zeros((num_envs, *observation_shape), np.uint8)
         self._reward = np.zeros(num_envs, np.float32)
         self._is_first = np.ones(num_envs, np.bool_)
         self._is_truncated = np.zeros(num_envs, np.bool_)
         self._episode_index = np.full(num_envs, -1, np.int64)
         self._episode_step = np.zeros(num_envs, np.int64)
-        self._ledger = EpisodeLedger(self.games)
+        self._completed = np.zeros(num_envs, np.bool_)
+        self._level = np.full(num_envs, -1, np.int64)
         self._groups = Groups(self._who, num_envs, num_groups)
+        groups = [self.slots(group) for group in range(num_groups)]
+        self._time_steps = [self._time_step(slots) for slots in groups]
+        self._ledger = EpisodeLedger(self.games, [(slots, self._step_arrays(slots)) for slots in groups])
 
     @abstractmethod
     def _variables(self) -> dict[str, np.ndarray]:
@@ -95,11 +99,16 @@ class ToyPool(ABC):
         self._episode_step[slots] = 0
         self._open_episodes(slots)
 
-    def slots(self, group: int) -> range:
-        return self._groups.slots(group)
+    def _step_arrays(self, slots: range) -> StepArrays:
+        rows = slice(slots.start, slots.stop)
+        return StepArrays(
+            reward=self._reward[rows],
+            is_first=self._is_first[rows],
+            level=self._level[rows],
+            completed=self._completed[rows],
+        )
 
-    def current(self, group: int) -> TimeStep:
-        slots = self._groups.expect(group, in_flight=False)
+    def _time_step(self, slots: range) -> TimeStep:
         rows = slice(slots.start, slots.stop)
         return TimeStep(
             observation=self._observation[rows],
@@ -108,15 +117,23 @@ class ToyPool(ABC):
             is_truncated=self._is_truncated[rows],
         )
 
+    def slots(self, group: int) -> range:
+        return self._groups.slots(group)
+
+    def current(self, group: int) -> TimeStep:
+        self._groups.expect(group, in_flight=False)
+        return self._time_steps[group]
+
     def send(self, group: int, actions: np.ndarray) -> None:
         slots = self._groups.expect(group, in_flight=False)
-        checked = check_actions(self._who, actions, len(slots), self.num_actions)
+        check_actions(self._who, actions, len(slots), self.num_actions)
         rows = slice(slots.start, slots.stop)
         self._episode_step[rows] += 1
-        reward, ended, completed = self._advance(slots, checked)
+        reward, ended, completed = self._advance(slots, actions)
         self._reward[rows] = reward
         self._is_first[rows] = ended
-        self._ledger.record(slots, self._reward[rows], ended, np.full(len(slots), -1), completed)
+        self._completed[rows] = completed
+        self._ledger.record(group)
         if ended.any():
             self._reset(np.flatnonzero(ended) + slots.start)
         self._draw_observation(slots)
@@ -128,18 +145,18 @@ class ToyPool(ABC):
         return self.current(group)
 
     def levels(self) -> np.ndarray:
-        return np.full(self.num_envs, -1, np.int64)
+        return self._level.copy()
 
     def episodes(self) -> list[Episode]:
         return self._ledger.take()
 
     def _arrays(self) -> dict[str, np.ndarray]:
         return {
-            "observation": self._observation,
-            "reward": self._reward,
-            "is_first": self._is_first,
-            "episode_index": self._episode_index,
-            "episode_step": self._episode_step,
+            'observation': self._observation,
+            'reward': self._reward,
+            'is_first': self._is_first,
+            'episode_index': self._episode_index,
+            'episode_step': self._episode_step,
             **self._variables(),
         }
 
