@@ -1,7 +1,6 @@
 /** Sequence cores: one function over [T, B, M] with is_first and a state. Acting calls it with T = 1. */
-import { relu, scan, scope, srwm, where, type Bptt, type Tensor } from '../graph/index.ts';
-import { parameter } from '../graph/index.ts';
-import { layerNorm, linear, normal } from '../nn/index.ts';
+import { parameter, relu, scan, scope, srwm, where, type Bptt, type Tensor } from '../graph/index.ts';
+import { constant, layerNorm, linear, normal } from '../nn/index.ts';
 import type { InitializationScheme } from './schemes.ts';
 
 export type CoreState = Readonly<Record<string, Tensor>>;
@@ -27,6 +26,8 @@ export interface SrwmCoreOptions {
   readonly bptt: Bptt;
   /** Layer normalisation before the heads; the paper's network has none. */
   readonly finalNorm: boolean;
+  /** Declare the layer normalisation that the released code creates in each SRWM layer and never applies. */
+  readonly releasedNorm: boolean;
 }
 
 /**
@@ -71,6 +72,10 @@ function srwmLayer(
   const { numHeads, inputSoftmax, bptt } = options;
   const start = normal(1 / Math.sqrt(headDim));
   const w = parameter('srwm/w', [numHeads, headDim, 3 * headDim + 4], start);
+  if (options.releasedNorm) {
+    parameter('srwm/norm/weight', [modelDim], constant(1));
+    parameter('srwm/norm/bias', [modelDim], constant(0));
+  }
   const heads = h.reshape([time, batch, numHeads, headDim]);
   const memory = srwm(heads, w, delta, isFirst, { inputSoftmax, bptt });
   const y = memory.y.reshape([time, batch, modelDim]);

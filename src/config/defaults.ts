@@ -1,0 +1,128 @@
+/** What each kind of section starts from. Every default of the system is in this folder. */
+import type { AlgorithmConfig, Config, EnvironmentConfig, ImpalaConfig, ModelConfig, PpoConfig, TrainConfig } from './schema.ts';
+
+type OfKind<U extends { kind: string }, K extends U['kind']> = Extract<U, { kind: K }>;
+type Defaults<U extends { kind: string }> = { readonly [K in U['kind']]: OfKind<U, K> };
+
+const impala: ImpalaConfig = {
+  kind: 'impala',
+  discount: 0.99,
+  lambda: 1,
+  clipRhoThreshold: 1,
+  clipPgRhoThreshold: 1,
+  baselineCost: 0.5,
+  entropyCost: 0.01,
+  rewardClipping: 'abs_one',
+  normalizeAdvantages: false,
+  reduction: 'sum',
+};
+const ppo: PpoConfig = {
+  kind: 'ppo',
+  discount: 0.99,
+  lambda: 0.95,
+  clip: 0.2,
+  valueClip: 0.2,
+  passes: 2,
+  baselineCost: 0.5,
+  entropyCost: 0.01,
+  normalizeAdvantages: true,
+  normalizeRewards: true,
+  rewardClip: 10,
+};
+
+export const algorithms: Defaults<AlgorithmConfig> = { impala, ppo };
+
+export const optimizers: Defaults<TrainConfig['optimizer']> = {
+  rmsprop: { kind: 'rmsprop', alpha: 0.99, epsilon: 0.01, momentum: 0 },
+  adam: { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-5 },
+};
+
+export const schedules: Defaults<TrainConfig['schedule']> = { constant: { kind: 'constant' }, linear: { kind: 'linear' } };
+
+export const environments: Defaults<EnvironmentConfig> = {
+  procgen: {
+    kind: 'procgen',
+    games: ['bigfish', 'fruitbot', 'maze', 'leaper', 'plunder', 'starpilot'],
+    numEnvs: 96,
+    numHosts: 2,
+    distributionMode: 'easy',
+    numLevels: 200,
+    startLevel: 0,
+    centerAgent: true,
+    useBackgrounds: true,
+    restrictThemes: false,
+    useMonochromeAssets: false,
+    blank: false,
+  },
+  catch: { kind: 'catch', numEnvs: 32, rows: 8, columns: 6, blank: false },
+  recall: { kind: 'recall', numEnvs: 32, numCues: 4, delay: 4, blank: false },
+};
+
+export const encoders: Defaults<ModelConfig['encoder']> = {
+  impala_resnet: {
+    kind: 'impala_resnet',
+    channels: [16, 32, 32],
+    blocks: 2,
+    spaceToDepth: 1,
+    poolFirstStage: true,
+    outputDim: 256,
+    scale: 1 / 255,
+    shift: 0,
+    residualGain: 1,
+  },
+  mlp: { kind: 'mlp', sizes: [64], scale: 1 / 255, shift: 0 },
+};
+
+export const cores: Defaults<ModelConfig['core']> = {
+  feed_forward: { kind: 'feed_forward' },
+  srwm: {
+    kind: 'srwm',
+    modelDim: 128,
+    numHeads: 8,
+    numLayers: 2,
+    ffDim: 512,
+    inputSoftmax: true,
+    finalNorm: false,
+    releasedNorm: true,
+  },
+};
+
+/** Sections whose `.kind` may be set: path to the defaults of each kind. */
+export const kindSections: Readonly<Record<string, Readonly<Record<string, object>>>> = {
+  algorithm: algorithms,
+  environment: environments,
+  'model.encoder': encoders,
+  'model.core': cores,
+  'train.optimizer': optimizers,
+  'train.schedule': schedules,
+};
+
+/** Everything that no kind decides: the setting of the paper's easy distribution (Irie et al. 2022). */
+export const paper: Config = {
+  seed: 1,
+  algorithm: impala,
+  train: {
+    totalEnvSteps: 300_000_000,
+    unrollLength: 50,
+    batchSize: 32,
+    learningRate: 6e-4,
+    schedule: schedules.linear,
+    optimizer: optimizers.rmsprop,
+    maxGradNorm: 40,
+    bptt: 'unroll',
+  },
+  environment: environments.procgen,
+  model: { encoder: encoders.impala_resnet, core: cores.srwm, initialization: 'torch', policyGain: 1 },
+  checkpoint: { everyUpdates: 1000, keep: 3 },
+  evaluation: {
+    atEnd: false,
+    episodes: 200,
+    numEnvs: 50,
+    play: ['greedy'],
+    unseenStartLevel: 1000,
+    unseenNumLevels: 200,
+    maxEpisodeSteps: 8000,
+    blindSearch: { rounds: 0, candidates: 48, episodes: 8 },
+  },
+  hardware: { device: 'auto', precision: 'float32', threads: 'auto' },
+};

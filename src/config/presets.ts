@@ -1,0 +1,113 @@
+/** Presets: named functions that return a whole configuration. */
+import { distance } from 'fastest-levenshtein';
+import { SrwmError } from '../../bridge/protocol/errors.ts';
+import { algorithms, cores, encoders, environments, optimizers, paper } from './defaults.ts';
+import type { Config } from './schema.ts';
+
+export interface Preset {
+  readonly name: string;
+  readonly kind: Config['algorithm']['kind'];
+  readonly summary: string;
+  readonly config: () => Config;
+}
+
+/** The paper's six games of the easy distribution, its network and its optimizer. */
+function procgenEasy(): Config {
+  return paper;
+}
+
+/** A toy game in seconds: the smallest run that must learn. */
+function tiny(): Config {
+  return {
+    ...paper,
+    algorithm: { ...algorithms.ppo, passes: 4, discount: 0.95, normalizeRewards: false },
+    train: {
+      ...paper.train,
+      totalEnvSteps: 60_000,
+      unrollLength: 16,
+      batchSize: 16,
+      learningRate: 2e-3,
+      optimizer: optimizers.adam,
+      maxGradNorm: 0.5,
+    },
+    environment: environments.catch,
+    model: {
+      encoder: encoders.mlp,
+      core: { ...cores.srwm, modelDim: 32, numHeads: 4, numLayers: 1, ffDim: 64, finalNorm: true, releasedNorm: false },
+      initialization: 'he_orthogonal',
+      policyGain: 0.01,
+    },
+    checkpoint: { everyUpdates: 400, keep: 2 },
+    evaluation: { ...paper.evaluation, atEnd: true, episodes: 200, play: ['sampled', 'greedy'] },
+    hardware: { ...paper.hardware, threads: 1 },
+  };
+}
+
+/** One game of ProcGen with a small network, in minutes on two cores. */
+function quickstart(): Config {
+  return {
+    ...paper,
+    algorithm: { ...algorithms.ppo },
+    train: {
+      ...paper.train,
+      totalEnvSteps: 400_000,
+      unrollLength: 64,
+      batchSize: 8,
+      learningRate: 7e-4,
+      optimizer: optimizers.adam,
+      maxGradNorm: 0.5,
+    },
+    environment: { ...environments.procgen, games: ['starpilot'], numEnvs: 64 },
+    model: {
+      encoder: {
+        ...encoders.impala_resnet,
+        channels: [8, 16, 16],
+        blocks: 1,
+        spaceToDepth: 2,
+        outputDim: 128,
+        scale: 1 / 64,
+        shift: -2,
+        residualGain: 0.3,
+      },
+      core: { ...cores.srwm, modelDim: 64, numHeads: 4, numLayers: 1, ffDim: 128, finalNorm: true, releasedNorm: false },
+      initialization: 'he_orthogonal',
+      policyGain: 0.01,
+    },
+    checkpoint: { everyUpdates: 400, keep: 2 },
+    evaluation: {
+      ...paper.evaluation,
+      atEnd: true,
+      play: ['sampled', 'greedy'],
+      blindSearch: { rounds: 4, candidates: 48, episodes: 8 },
+    },
+  };
+}
+
+/** The quickstart's game and network with a longer budget. */
+function procgenSmall(): Config {
+  const base = quickstart();
+  return { ...base, train: { ...base.train, totalEnvSteps: 2_000_000 } };
+}
+
+export const presetList: readonly Preset[] = [
+  { name: 'quickstart', kind: 'ppo', summary: 'one ProcGen game, small network, minutes on two cores', config: quickstart },
+  { name: 'procgen-small', kind: 'ppo', summary: 'the same game until it plays well, under 40 minutes on two cores', config: procgenSmall },
+  { name: 'procgen-easy', kind: 'impala', summary: "the paper's six easy games, network and optimizer; wants a GPU", config: procgenEasy },
+  { name: 'tiny', kind: 'ppo', summary: 'the toy game catch, seconds on one core, any platform', config: tiny },
+];
+
+/** @throws SrwmError CONFIG_UNKNOWN_PRESET naming the nearest. */
+export function presetNamed(name: string): Preset {
+  const found = presetList.find((preset) => preset.name === name);
+  if (found !== undefined) return found;
+  throw new SrwmError(
+    'CONFIG_UNKNOWN_PRESET',
+    `preset: must be one of ${presetList.map((preset) => preset.name).join(', ')}, got "${name}".`,
+    { remedy: `Did you mean "${nearest(name, presetList.map((preset) => preset.name))}"? "srwm presets" lists them.` },
+  );
+}
+
+/** The candidate with the fewest edits. */
+export function nearest(word: string, candidates: readonly string[]): string {
+  return [...candidates].sort((a, b) => distance(word, a) - distance(word, b))[0] ?? '';
+}

@@ -1,0 +1,164 @@
+/** The whole configuration of a run, as zod schemas: every key, its type and its bounds. */
+import { z } from 'zod';
+
+const positive = z.int().min(1);
+const fraction = z.number().min(0).max(1);
+const rate = z.number().min(0);
+const doc = (text: string) => ({ description: text });
+
+const impala = z.strictObject({
+  kind: z.literal('impala').meta(doc('Actor-critic with V-trace (Espeholt et al. 2018).')),
+  discount: fraction,
+  lambda: fraction.meta(doc("V-trace's lambda; 1 in the paper.")),
+  clipRhoThreshold: rate,
+  clipPgRhoThreshold: rate,
+  baselineCost: rate,
+  entropyCost: rate,
+  rewardClipping: z.enum(['abs_one', 'none']),
+  normalizeAdvantages: z.boolean(),
+  reduction: z.enum(['sum', 'mean']).meta(doc('Over the [T, B] elements of a loss; the paper sums.')),
+});
+
+const ppo = z.strictObject({
+  kind: z.literal('ppo').meta(doc('Clipped surrogate with generalised advantages (Schulman et al. 2017).')),
+  discount: fraction,
+  lambda: fraction,
+  clip: z.number().positive().meta(doc('Of the importance ratio.')),
+  valueClip: z.number().positive().nullable().meta(doc('Of the move of a value estimate; null = none.')),
+  passes: positive.meta(doc('Over the data of one unroll.')),
+  baselineCost: rate,
+  entropyCost: rate,
+  normalizeAdvantages: z.boolean(),
+  normalizeRewards: z.boolean().meta(doc('Divide by the running deviation of the discounted return.')),
+  rewardClip: z.number().positive().meta(doc('Bound of normalised rewards.')),
+});
+
+const rmsprop = z.strictObject({
+  kind: z.literal('rmsprop'),
+  alpha: fraction,
+  epsilon: z.number().positive(),
+  momentum: fraction,
+});
+const adam = z.strictObject({
+  kind: z.literal('adam'),
+  beta1: fraction,
+  beta2: fraction,
+  epsilon: z.number().positive(),
+});
+
+const train = z.strictObject({
+  totalEnvSteps: positive,
+  unrollLength: positive.meta(doc('T: env steps of every slot in one unroll.')),
+  batchSize: positive.meta(doc('Env columns in one update.')),
+  learningRate: z.number().positive(),
+  schedule: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('constant') }),
+    z.strictObject({ kind: z.literal('linear').meta(doc('To 0 at totalEnvSteps.')) }),
+  ]),
+  optimizer: z.discriminatedUnion('kind', [rmsprop, adam]),
+  maxGradNorm: z.number().positive().nullable(),
+  bptt: z.enum(['unroll', 'step']).meta(doc('How far gradients reach through the SRWM: the unroll, or one step.')),
+});
+
+const procgen = z.strictObject({
+  kind: z.literal('procgen').meta(doc('Linux x86-64 only.')),
+  games: z.array(z.string()).min(1),
+  numEnvs: positive,
+  numHosts: positive.meta(doc('Processes that step the games; part of what makes a run repeat bit for bit.')),
+  distributionMode: z.enum(['easy', 'hard', 'extreme', 'memory', 'exploration']),
+  numLevels: z.int().min(0).meta(doc('0 = every level there is.')),
+  startLevel: z.int().min(0),
+  centerAgent: z.boolean(),
+  useBackgrounds: z.boolean(),
+  restrictThemes: z.boolean(),
+  useMonochromeAssets: z.boolean(),
+  blank: z.boolean().meta(doc('Black images to the policy: a control that must not learn to see.')),
+});
+const catchGame = z.strictObject({
+  kind: z.literal('catch').meta(doc('A ball falls, a paddle catches it; from pixels.')),
+  numEnvs: positive,
+  rows: z.int().min(3),
+  columns: z.int().min(3),
+  blank: z.boolean(),
+});
+const recall = z.strictObject({
+  kind: z.literal('recall').meta(doc('A cue is shown once and must be named `delay` steps later.')),
+  numEnvs: positive,
+  numCues: z.int().min(2),
+  delay: positive,
+  blank: z.boolean(),
+});
+
+const impalaResnet = z.strictObject({
+  kind: z.literal('impala_resnet'),
+  channels: z.array(positive).min(1),
+  blocks: z.int().min(0),
+  spaceToDepth: z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(8)]),
+  poolFirstStage: z.boolean(),
+  outputDim: positive,
+  scale: z.number(),
+  shift: z.number(),
+  residualGain: z.number(),
+});
+const mlp = z.strictObject({ kind: z.literal('mlp'), sizes: z.array(positive).min(1), scale: z.number(), shift: z.number() });
+
+const srwm = z.strictObject({
+  kind: z.literal('srwm'),
+  modelDim: positive,
+  numHeads: positive,
+  numLayers: positive,
+  ffDim: positive,
+  inputSoftmax: z.boolean(),
+  finalNorm: z.boolean(),
+  releasedNorm: z.boolean().meta(doc('Declare the layer normalisation that the released code creates and never uses.')),
+});
+const feedForward = z.strictObject({ kind: z.literal('feed_forward') });
+
+const model = z.strictObject({
+  encoder: z.discriminatedUnion('kind', [impalaResnet, mlp]),
+  core: z.discriminatedUnion('kind', [feedForward, srwm]),
+  initialization: z.enum(['torch', 'he_orthogonal']),
+  policyGain: z.number().positive().meta(doc('Start of the policy head under he_orthogonal.')),
+});
+
+const evaluation = z.strictObject({
+  atEnd: z.boolean().meta(doc('Evaluate when training ends, and print the result beside the baselines.')),
+  episodes: positive.meta(doc('A game and split.')),
+  numEnvs: positive,
+  play: z.array(z.enum(['sampled', 'greedy'])).min(1),
+  unseenStartLevel: z.int().min(0),
+  unseenNumLevels: z.int().min(0),
+  maxEpisodeSteps: positive.meta(doc('A safety bound; no game of ProcGen runs so long.')),
+  blindSearch: z.strictObject({
+    rounds: z.int().min(0).meta(doc('0 = no search for the best policy that never looks.')),
+    candidates: positive,
+    episodes: positive.meta(doc('A candidate and round.')),
+  }),
+});
+
+export const configSchema = z.strictObject({
+  seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+  algorithm: z.discriminatedUnion('kind', [impala, ppo]),
+  train,
+  environment: z.discriminatedUnion('kind', [procgen, catchGame, recall]),
+  model,
+  checkpoint: z.strictObject({
+    everyUpdates: positive.meta(doc('Written at the next border between unrolls.')),
+    keep: positive,
+  }),
+  evaluation,
+  hardware: z.strictObject({
+    device: z.string().regex(/^(auto|cpu|cuda:\d+)$/, 'must be auto, cpu or cuda:N'),
+    precision: z.enum(['float32']),
+    threads: z.union([z.literal('auto'), positive]),
+  }),
+});
+
+export type Config = z.infer<typeof configSchema>;
+export type AlgorithmConfig = Config['algorithm'];
+export type ImpalaConfig = z.infer<typeof impala>;
+export type PpoConfig = z.infer<typeof ppo>;
+export type TrainConfig = Config['train'];
+export type EnvironmentConfig = Config['environment'];
+export type ModelConfig = Config['model'];
+export type EvaluationConfig = Config['evaluation'];

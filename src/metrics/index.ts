@@ -1,0 +1,3 @@
+/** Numbers about a run. */
+export * from './progress.ts';
+export * from './statistics.ts';

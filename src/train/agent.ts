@@ -1,0 +1,92 @@
+/** The agent of a config: its policy, and the graphs that act with it. */
+import { keySpec, randomUniform, tensorSpec, trace, zeros, type Graph, type Tensor } from '../graph/index.ts';
+import type { ModelConfig, TrainConfig } from '../config/index.ts';
+import {
+  feedForwardCore,
+  greedyActions,
+  impalaResnet,
+  mlp,
+  policy,
+  sampleActions,
+  schemes,
+  srwmCore,
+  type Policy,
+  type SequenceCore,
+} from '../models/index.ts';
+
+/** What an environment offers: the worker says so when a pool is opened. */
+export interface Spaces {
+  readonly observationShape: readonly number[];
+  readonly numActions: number;
+}
+
+export interface Agent extends Spaces {
+  readonly policy: Policy;
+  /** Black images instead of what the environment shows. */
+  readonly blank: boolean;
+}
+
+export function agentOf(model: ModelConfig, bptt: TrainConfig['bptt'], spaces: Spaces, blank: boolean): Agent {
+  const scheme = schemes[model.initialization];
+  const encoder = model.encoder.kind === 'impala_resnet' ? impalaResnet(model.encoder, scheme) : mlp(model.encoder, scheme);
+  const core = coreOf(model, bptt);
+  const { numActions } = spaces;
+  return { ...spaces, blank, policy: policy({ encoder, core, numActions, scheme, policyGain: model.policyGain }) };
+}
+
+function coreOf(model: ModelConfig, bptt: TrainConfig['bptt']): SequenceCore {
+  if (model.core.kind === 'feed_forward') return feedForwardCore();
+  return srwmCore({ ...model.core, bptt }, schemes[model.initialization]);
+}
+
+/** Graph inputs of a policy over T steps of B slots; core states are named `state/...`. */
+export function policySpecs(agent: Agent, time: number, batch: number) {
+  return {
+    observation: tensorSpec([time, batch, ...agent.observationShape], 'uint8'),
+    reward: tensorSpec([time, batch]),
+    is_first: tensorSpec([time, batch], 'bool'),
+    ...stateSpecs(agent, batch),
+  };
+}
+
+export function stateSpecs(agent: Agent, batch: number) {
+  const shapes = Object.entries(agent.policy.stateShapes(batch));
+  return Object.fromEntries(shapes.map(([name, shape]) => [`state/${name}`, tensorSpec(shape)]));
+}
+
+export function stateNames(agent: Agent): string[] {
+  return Object.keys(agent.policy.stateShapes(1));
+}
+
+/** Applies the policy to graph inputs named as in `policySpecs`. */
+export function applyPolicy(agent: Agent, inputs: Readonly<Record<string, Tensor>>) {
+  const { observation, reward, is_first: isFirst } = inputs as Readonly<Record<'observation' | 'reward' | 'is_first', Tensor>>;
+  const state = Object.fromEntries(stateNames(agent).map((name) => [name, inputs[`state/${name}`] as Tensor]));
+  const seen = agent.blank ? zeros(observation.shape, 'uint8') : observation;
+  return agent.policy.apply({ observation: seen, reward, isFirst, state });
+}
+
+export type Play = 'sampled' | 'greedy';
+
+/** One step of acting: [1, B, ...] in; action, logits, baseline and the next core state out. */
+export function actGraph(agent: Agent, batch: number, play: Play): Graph {
+  const noise = play === 'sampled' ? { noise: tensorSpec([1, batch]) } : {};
+  return trace(`act_${play}`, { ...policySpecs(agent, 1, batch), ...noise }, (inputs) => {
+    const { logits, baseline, state } = applyPolicy(agent, inputs);
+    const action = play === 'sampled' ? sampleActions(logits, (inputs as Record<string, Tensor>)['noise'] as Tensor) : greedyActions(logits);
+    const next = Object.fromEntries(Object.entries(state).map(([name, tensor]) => [`state/${name}`, tensor]));
+    return { action, logits, baseline, ...next };
+  });
+}
+
+/** Uniform noise [T, B] of one unroll, from one key. */
+export function noiseGraph(time: number, batch: number): Graph {
+  return trace('noise', { key: keySpec }, ({ key }) => ({ noise: randomUniform(key, [time, batch]) }));
+}
+
+/** The core state at the start of a run: the fast weights are the slow weights. */
+export function initialStateGraph(agent: Agent, batch: number): Graph | null {
+  const shapes = Object.entries(agent.policy.stateShapes(batch));
+  if (shapes.length === 0) return null;
+  return trace('initial_state', {}, () => Object.fromEntries(shapes.map(([name, shape]) => [`state/${name}`, zeros(shape)])));
+}

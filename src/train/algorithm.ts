@@ -1,0 +1,35 @@
+/** What the shared loop asks of a training rule. Both of ours are TypeScript over the same worker verbs. */
+import type { Graph } from '../graph/index.ts';
+import type { TrainConfig } from '../config/index.ts';
+import type { UpdateResult } from './learner.ts';
+
+/** One unroll that was just collected, and the counters that its updates need. */
+export interface UnrollContext {
+  readonly unrollIndex: number;
+  /** Env steps of all slots before this unroll. */
+  readonly envStepsBefore: number;
+  /** Core-state name to the handle of its value before the unroll. */
+  readonly initialState: Readonly<Record<string, string>>;
+}
+
+export interface AlgorithmUpdate extends UpdateResult {
+  readonly learningRate: number;
+}
+
+export interface Algorithm {
+  /** Graphs besides acting, by name, for the run directory. */
+  readonly graphs: readonly Graph[];
+  readonly updatesPerUnroll: number;
+  /** Named state that a checkpoint must hold. */
+  readonly stateHandles: readonly string[];
+  /** Loads graphs and, for a fresh run, makes the named state. */
+  prepare(fresh: boolean): Promise<void>;
+  /** Every update that the unroll is good for, one by one. */
+  learn(context: UnrollContext): AsyncIterable<AlgorithmUpdate>;
+}
+
+/** The learning rate after `envSteps` of the run's budget. */
+export function learningRateAt(train: TrainConfig, envSteps: number): number {
+  if (train.schedule.kind === 'constant') return train.learningRate;
+  return train.learningRate * Math.max(0, 1 - envSteps / train.totalEnvSteps);
+}

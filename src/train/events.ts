@@ -1,0 +1,60 @@
+/** What a run says while it goes on: one union, also the JSON Lines of `srwm train --json`. */
+import type { Estimate, TimeShares } from '../metrics/index.ts';
+import type { EvaluationReport } from '../evaluate/report.ts';
+
+export interface RunStart {
+  readonly type: 'run_start';
+  readonly run: string;
+  readonly seed: number;
+  readonly device: string;
+  readonly parameters: number;
+  /** Updates and env steps already done: more than 0 when resumed. */
+  readonly updates: number;
+  readonly env_steps: number;
+  readonly total_env_steps: number;
+}
+
+export interface Update {
+  readonly type: 'update';
+  readonly index: number;
+  readonly env_steps: number;
+  readonly seconds: number;
+  readonly losses: Readonly<Record<string, number>>;
+  readonly grad_norm: number;
+  readonly learning_rate: number;
+  /** Updates since the parameters that collected this data. */
+  readonly policy_lag: number;
+  readonly env_steps_per_second: number;
+  /** Of the last 200 training episodes; null before the first one ends. */
+  readonly episode_return: Estimate | null;
+  readonly shares: TimeShares;
+}
+
+export interface Checkpointed {
+  readonly type: 'checkpoint';
+  readonly update: number;
+  readonly env_steps: number;
+  readonly path: string;
+}
+
+export interface Evaluated extends EvaluationReport {
+  readonly type: 'evaluation';
+}
+
+export interface Warned {
+  readonly type: 'warning';
+  readonly message: string;
+}
+
+export interface RunEnd {
+  readonly type: 'run_end';
+  readonly run: string;
+  readonly updates: number;
+  readonly env_steps: number;
+  readonly seconds: number;
+  readonly parameters_sha256: string;
+  /** False when the person stopped the run; `srwm resume` goes on. */
+  readonly finished: boolean;
+}
+
+export type RunEvent = RunStart | Update | Checkpointed | Evaluated | Warned | RunEnd;

@@ -1,0 +1,67 @@
+/** IMPALA's loss (Espeholt et al. 2018, section 4.2) as one traced program over an unroll. */
+import { tensorSpec, trace, type Graph, type Tensor } from '../../graph/index.ts';
+import type { ImpalaConfig } from '../../config/index.ts';
+import {
+  baselineLoss,
+  entropy,
+  logProbabilities,
+  normalizeAdvantages,
+  policyGradientLoss,
+  reduce,
+  vtrace,
+} from '../../objectives/index.ts';
+import { applyPolicy, policySpecs, type Agent } from '../agent.ts';
+import { columnSpecs, selectColumns } from '../columns.ts';
+
+export interface ObjectiveSizes {
+  readonly numEnvs: number;
+  readonly batchSize: number;
+  readonly unrollLength: number;
+}
+
+/**
+ * The loss of `batchSize` columns of an unroll. The policy runs over all T + 1 observations: the first T give the
+ * target policy and the values, the last one the bootstrap value. Step t's reward and discount come with
+ * observation t + 1.
+ */
+export function impalaObjective(agent: Agent, config: ImpalaConfig, sizes: ObjectiveSizes): Graph {
+  const { numEnvs, batchSize, unrollLength: time } = sizes;
+  const inputs = {
+    ...policySpecs(agent, time + 1, numEnvs),
+    action: tensorSpec([time, numEnvs], 'int64'),
+    behaviour_logits: tensorSpec([time, numEnvs, agent.numActions]),
+    ...columnSpecs(numEnvs, batchSize),
+  };
+  return trace('impala_update', inputs, (all) => {
+    const batch = selectColumns(all);
+    const { action, behaviour_logits: behaviourLogits, reward, is_first: isFirst } = batch as Record<string, Tensor> & {
+      action: Tensor;
+      behaviour_logits: Tensor;
+      reward: Tensor;
+      is_first: Tensor;
+    };
+    const { logits, baseline } = applyPolicy(agent, batch);
+    const targetLogits = logits.slice(0, 0, time);
+    const values = baseline.slice(0, 0, time);
+    const targetLogProbability = logProbabilities(targetLogits, action);
+    const rewards = reward.slice(0, 1);
+    const { vs, pgAdvantages } = vtrace(
+      {
+        logRhos: targetLogProbability.sub(logProbabilities(behaviourLogits, action)),
+        discounts: isFirst.slice(0, 1).logicalNot().to('float32').mul(config.discount),
+        rewards: config.rewardClipping === 'abs_one' ? rewards.clamp(-1, 1) : rewards,
+        values,
+        bootstrapValue: baseline.select(0, time),
+      },
+      config,
+    );
+    const advantages = config.normalizeAdvantages ? normalizeAdvantages(pgAdvantages) : pgAdvantages;
+    const policyLoss = reduce(policyGradientLoss(targetLogProbability, advantages), config.reduction);
+    const valueLoss = reduce(baselineLoss(values, vs), config.reduction);
+    const policyEntropy = entropy(targetLogits);
+    const loss = policyLoss
+      .add(valueLoss.mul(config.baselineCost))
+      .sub(reduce(policyEntropy, config.reduction).mul(config.entropyCost));
+    return { loss, policy_loss: policyLoss, baseline_loss: valueLoss, entropy: policyEntropy.mean() };
+  });
+}

@@ -1,0 +1,87 @@
+/** One update: gradients of a traced loss, then the fixed order of transform, clip and optimizer step. */
+import type { Binding, OptimizerSpec } from '../../bridge/protocol/messages.ts';
+import type { HostTensor } from '../../bridge/client/index.ts';
+import type { TrainConfig } from '../config/index.ts';
+import type { Graph } from '../graph/index.ts';
+import { explainNonFinite } from './numerics.ts';
+import type { Session } from './session.ts';
+
+export interface UpdateRequest {
+  readonly graph: Graph;
+  readonly inputs: Readonly<Record<string, Binding>>;
+  readonly tensors?: readonly HostTensor[];
+  readonly learningRate: number;
+}
+
+export interface UpdateResult {
+  /** Every output of the loss graph. */
+  readonly losses: Readonly<Record<string, number>>;
+  readonly gradNorm: number;
+  readonly learnSeconds: number;
+}
+
+export class Learner {
+  readonly set: string;
+  readonly optimizer: string;
+  /** Updates applied so far: the version of the parameters. */
+  version = 0;
+  readonly #session: Session;
+  readonly #maxGradNorm: number | null;
+
+  constructor(session: Session, set: string, optimizer: string, maxGradNorm: number | null) {
+    this.#session = session;
+    this.set = set;
+    this.optimizer = optimizer;
+    this.#maxGradNorm = maxGradNorm;
+  }
+
+  async create(spec: TrainConfig['optimizer']): Promise<void> {
+    await this.#session.call('create_optimizer', {
+      optimizer: this.optimizer,
+      set: this.set,
+      algorithm: optimizerSpec(spec),
+    });
+  }
+
+  /**
+   * Applies one update.
+   * @throws SrwmError NUMERICS_NONFINITE naming the first value that went wrong and its TypeScript line; the
+   * parameters are then those of the former version.
+   */
+  async update(request: UpdateRequest): Promise<UpdateResult> {
+    const { graph } = request;
+    const hash = await this.#session.load(graph);
+    const report = graph.spec.outputs.map(({ name }) => name);
+    // Sent together: the worker answers in order, and the second does not wait for the first's round trip.
+    const [accumulated, applied] = await Promise.all([
+      this.#session.call(
+        'accumulate',
+        { graph: hash, optimizer: this.optimizer, inputs: { ...request.inputs }, loss: 'loss', report },
+        request.tensors,
+      ),
+      this.#session.call('apply', {
+        optimizer: this.optimizer,
+        expected_version: this.version,
+        learning_rate: request.learningRate,
+        max_grad_norm: this.#maxGradNorm,
+        transform: null,
+        inputs: {},
+      }),
+    ]);
+    if (!applied.finite) throw await explainNonFinite(this.#session, this.set, this.version, request);
+    this.version = applied.version;
+    return {
+      losses: accumulated.values,
+      gradNorm: applied.grad_norm,
+      learnSeconds: accumulated.seconds + applied.seconds,
+    };
+  }
+}
+
+function optimizerSpec(spec: TrainConfig['optimizer']): OptimizerSpec {
+  if (spec.kind === 'rmsprop') {
+    const { kind, alpha, epsilon, momentum } = spec;
+    return { kind, alpha, epsilon, momentum, centered: false, weight_decay: 0 };
+  }
+  return { ...spec, weight_decay: 0 };
+}

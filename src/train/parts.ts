@@ -1,0 +1,87 @@
+/** Everything a run is made of, wired up: pool, agent, parameters, collector, learner, algorithm. */
+import type { Config } from '../config/index.ts';
+import { initializationKeys, initializationOf, type Graph } from '../graph/index.ts';
+import { actGraph, agentOf, type Agent } from './agent.ts';
+import type { Algorithm } from './algorithm.ts';
+import type { Contents } from './checkpoints.ts';
+import { Collector } from './collector.ts';
+import { openPool, poolSpec, type OpenPool } from './environment.ts';
+import { impalaAlgorithm } from './impala/algorithm.ts';
+import { Learner } from './learner.ts';
+import { ppoAlgorithm } from './ppo/algorithm.ts';
+import { key, type Places, type Session } from './session.ts';
+import { librarySeed, randomKey } from './streams.ts';
+
+/** Names of a run's objects in the worker. */
+export const SET = 'agent';
+const OPTIMIZER = 'agent';
+const POOL = 'train';
+const OWNER = 'train';
+
+export interface Parts {
+  readonly pool: OpenPool;
+  readonly agent: Agent;
+  readonly learner: Learner;
+  readonly collector: Collector;
+  readonly algorithm: Algorithm;
+  readonly graphs: readonly Graph[];
+  readonly parameterCount: number;
+  readonly contents: Contents;
+}
+
+/** Opens and makes everything; a fresh run also gets its initial state, a resumed one takes it from a checkpoint. */
+export async function makeParts(session: Session, config: Config, places: Places, fresh: boolean): Promise<Parts> {
+  const seed = librarySeed(config.seed, 'pool');
+  const pool = await openPool(session, POOL, poolSpec(config.environment, seed, places.procgenLibrary));
+  const agent = agentOf(config.model, config.train.bptt, pool, config.environment.blank);
+  const parameterCount = await createParameters(session, agent, config.seed);
+  const learner = new Learner(session, SET, OPTIMIZER, config.train.maxGradNorm);
+  await learner.create(config.train.optimizer);
+  const collector = new Collector(session, {
+    agent,
+    set: SET,
+    pool: POOL,
+    numEnvs: pool.numEnvs,
+    unrollLength: config.train.unrollLength,
+    play: 'sampled',
+    owner: OWNER,
+    keep: true,
+  });
+  const algorithm = algorithmOf(session, learner, agent, config);
+  await collector.prepare();
+  await algorithm.prepare(fresh);
+  if (fresh) await collector.reset();
+  return {
+    pool,
+    agent,
+    learner,
+    collector,
+    algorithm,
+    graphs: [...collector.graphs, ...algorithm.graphs],
+    parameterCount,
+    contents: {
+      sets: [SET],
+      optimizers: [OPTIMIZER],
+      handles: [...collector.stateHandles, ...algorithm.stateHandles],
+      pools: [POOL],
+    },
+  };
+}
+
+function algorithmOf(session: Session, learner: Learner, agent: Agent, config: Config): Algorithm {
+  switch (config.algorithm.kind) {
+    case 'impala':
+      return impalaAlgorithm(session, learner, agent, config.algorithm, config);
+    case 'ppo':
+      return ppoAlgorithm(session, learner, agent, config.algorithm, config);
+  }
+}
+
+/** Makes the agent's parameters from the seed, each from its own key, and returns how many numbers they are. */
+export async function createParameters(session: Session, agent: Agent, seed: number): Promise<number> {
+  const { declarations } = actGraph(agent, 1, 'greedy');
+  const graph = initializationOf('initialize', declarations);
+  const inputs = Object.fromEntries(initializationKeys(graph).map((name) => [name, key(randomKey(seed, `initialize/${name}`))]));
+  const { parameters } = await session.call('create_parameters', { set: SET, graph: await session.load(graph), inputs });
+  return parameters.reduce((total, { shape }) => total + shape.reduce((size, dim) => size * dim, 1), 0);
+}

@@ -1,0 +1,83 @@
+/** PPO: several passes over an unroll, in random groups of whole env columns. */
+import type { Config, PpoConfig } from '../../config/index.ts';
+import { stateNames, type Agent } from '../agent.ts';
+import { learningRateAt, type Algorithm, type UnrollContext } from '../algorithm.ts';
+import { chunks, columnTensor } from '../columns.ts';
+import { UNROLL } from '../collector.ts';
+import type { Learner } from '../learner.ts';
+import { frame, handle, type Session } from '../session.ts';
+import { permutation, randomKey } from '../streams.ts';
+import { ppoObjective } from './objective.ts';
+import { freshScaleGraph, REWARD_SCALE, targetsGraph } from './targets.ts';
+
+const TARGETS = { advantages: 'ppo/advantages', targets: 'ppo/targets', behaviour_log_probability: 'ppo/behaviour_log_probability' };
+const SCALE = Object.fromEntries(REWARD_SCALE.map((name) => [`scale/${name}`, `ppo/scale/${name}`]));
+
+export function ppoAlgorithm(
+  session: Session,
+  learner: Learner,
+  agent: Agent,
+  config: PpoConfig,
+  { train, environment, seed }: Pick<Config, 'train' | 'environment' | 'seed'>,
+): Algorithm {
+  const { numEnvs } = environment;
+  const { batchSize, unrollLength } = train;
+  const targets = targetsGraph(agent, config, unrollLength, numEnvs);
+  const objective = ppoObjective(agent, config, { numEnvs, batchSize, unrollLength });
+  const stateInputs = (handles: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(handles).map(([name, id]) => [`state/${name}`, handle(id)]));
+
+  async function computeTargets(): Promise<void> {
+    const after = Object.fromEntries(stateNames(agent).map((name) => [name, `train/state/${name}`]));
+    await session.run(targets, {
+      set: learner.set,
+      inputs: {
+        all_observations: handle(UNROLL.observation),
+        all_rewards: handle(UNROLL.reward),
+        all_is_first: handle(UNROLL.isFirst),
+        action: handle(UNROLL.action),
+        behaviour_logits: handle(UNROLL.logits),
+        baseline: handle(UNROLL.baseline),
+        ...stateInputs(after),
+        ...Object.fromEntries(Object.entries(SCALE).map(([name, id]) => [name, handle(id)])),
+      },
+      store: { ...TARGETS, ...SCALE },
+    });
+  }
+
+  return {
+    graphs: [objective, targets],
+    updatesPerUnroll: config.passes * (numEnvs / batchSize),
+    stateHandles: Object.values(SCALE),
+    async prepare(fresh) {
+      await Promise.all([session.load(objective), session.load(targets)]);
+      if (fresh) await session.run(freshScaleGraph(numEnvs), { store: SCALE });
+    },
+    async *learn({ unrollIndex, envStepsBefore, initialState }: UnrollContext) {
+      await computeTargets();
+      const learningRate = learningRateAt(train, envStepsBefore);
+      const inputs = {
+        observation: handle(UNROLL.observation),
+        reward: handle(UNROLL.reward),
+        is_first: handle(UNROLL.isFirst),
+        action: handle(UNROLL.action),
+        former_values: handle(UNROLL.baseline),
+        ...Object.fromEntries(Object.entries(TARGETS).map(([name, id]) => [name, handle(id)])),
+        ...stateInputs(initialState),
+      };
+      for (let pass = 0; pass < config.passes; pass++) {
+        const order = permutation(numEnvs, randomKey(seed, 'columns', unrollIndex, pass));
+        for (const columns of chunks(order, batchSize)) {
+          const some = numEnvs !== batchSize;
+          const result = await learner.update({
+            graph: objective,
+            inputs: some ? { ...inputs, columns: frame(0) } : inputs,
+            tensors: some ? [columnTensor(columns)] : [],
+            learningRate,
+          });
+          yield { ...result, learningRate };
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,57 @@
+/** PPO's clipped loss (Schulman et al. 2017) as one traced program over whole env columns of an unroll. */
+import { tensorSpec, trace, type Graph, type Tensor } from '../../graph/index.ts';
+import type { PpoConfig } from '../../config/index.ts';
+import {
+  baselineLoss,
+  clippedBaselineLoss,
+  clippedPolicyLoss,
+  clippedShare,
+  entropy,
+  logProbabilities,
+} from '../../objectives/index.ts';
+import { applyPolicy, policySpecs, type Agent } from '../agent.ts';
+import { columnSpecs, selectColumns } from '../columns.ts';
+
+export interface ObjectiveSizes {
+  readonly numEnvs: number;
+  readonly batchSize: number;
+  readonly unrollLength: number;
+}
+
+export function ppoObjective(agent: Agent, config: PpoConfig, sizes: ObjectiveSizes): Graph {
+  const { numEnvs, batchSize, unrollLength: time } = sizes;
+  const perStep = tensorSpec([time, numEnvs]);
+  const inputs = {
+    ...policySpecs(agent, time + 1, numEnvs),
+    action: tensorSpec([time, numEnvs], 'int64'),
+    behaviour_log_probability: perStep,
+    former_values: perStep,
+    advantages: perStep,
+    targets: perStep,
+    ...columnSpecs(numEnvs, batchSize),
+  };
+  return trace('ppo_update', inputs, (all) => {
+    const batch = selectColumns(all);
+    const value = (name: string): Tensor => batch[name] as Tensor;
+    // The observation after the last step has no action to learn from.
+    const unroll = Object.fromEntries(['observation', 'reward', 'is_first'].map((name) => [name, value(name).slice(0, 0, time)]));
+    const { logits, baseline: values } = applyPolicy(agent, { ...batch, ...unroll });
+    const logProbability = logProbabilities(logits, value('action'));
+    const behaviour = value('behaviour_log_probability');
+    const policyLoss = clippedPolicyLoss(logProbability, behaviour, value('advantages'), config.clip).mean();
+    const valueErrors =
+      config.valueClip === null
+        ? baselineLoss(values, value('targets'))
+        : clippedBaselineLoss(values, value('former_values'), value('targets'), config.valueClip);
+    const valueLoss = valueErrors.mean();
+    const policyEntropy = entropy(logits).mean();
+    const loss = policyLoss.add(valueLoss.mul(config.baselineCost)).sub(policyEntropy.mul(config.entropyCost));
+    return {
+      loss,
+      policy_loss: policyLoss,
+      baseline_loss: valueLoss,
+      entropy: policyEntropy,
+      clipped_share: clippedShare(logProbability, behaviour, config.clip),
+    };
+  });
+}

@@ -1,0 +1,172 @@
+/** The folder of a run: config, metrics, graphs, checkpoints, log. One process at a time. */
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  closeSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import path from 'node:path';
+import { SrwmError } from '../../bridge/protocol/errors.ts';
+import type { ResolvedConfig } from '../config/index.ts';
+import type { Graph } from '../graph/index.ts';
+import type { RunEnd, RunEvent } from './events.ts';
+
+/** What `config.json` holds. */
+export interface RunRecord extends ResolvedConfig {
+  readonly format: 1;
+  readonly preset: string;
+  readonly created: string;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+export class RunDirectory implements Disposable {
+  readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Makes a new run. @throws RUN_EXISTS, RUN_UNWRITABLE */
+  static create(folder: string, record: RunRecord): RunDirectory {
+    if (existsSync(path.join(folder, 'config.json'))) {
+      throw new SrwmError('RUN_EXISTS', `run: "${folder}" must be a new folder, but it holds a run already.`, {
+        remedy: `Go on with "srwm resume ${folder}", or choose another --run.`,
+      });
+    }
+    try {
+      for (const part of ['checkpoints', 'graphs', 'log', 'evaluations', 'artifacts']) {
+        mkdirSync(path.join(folder, part), { recursive: true });
+      }
+      const run = RunDirectory.#lock(folder);
+      writeWhole(path.join(folder, 'config.json'), `${JSON.stringify(record, null, 2)}\n`);
+      return run;
+    } catch (error) {
+      throw unwritable(folder, error);
+    }
+  }
+
+  /** Takes up a run that exists. @throws RUN_MISSING, RUN_FOREIGN, RUN_LOCKED */
+  static open(folder: string): { readonly run: RunDirectory; readonly record: RunRecord } {
+    const record = readRecord(folder);
+    try {
+      return { run: RunDirectory.#lock(folder), record };
+    } catch (error) {
+      throw unwritable(folder, error);
+    }
+  }
+
+  static #lock(folder: string): RunDirectory {
+    const file = path.join(folder, 'lock');
+    for (;;) {
+      try {
+        const descriptor = openSync(file, 'wx');
+        writeSync(descriptor, String(process.pid));
+        closeSync(descriptor);
+        return new RunDirectory(folder);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+        const owner = Number(readFileSync(file, 'utf8'));
+        if (isAlive(owner)) {
+          throw new SrwmError('RUN_LOCKED', `run: "${folder}" must be free, but process ${owner} is using it.`);
+        }
+        // The process that held it is gone; whoever removes the file first tries again with everybody else.
+        rmSync(file, { force: true });
+      }
+    }
+  }
+
+  path(...parts: readonly string[]): string {
+    return path.join(this.folder, ...parts);
+  }
+
+  /** Appends one row; it is in the file when this returns, whatever happens to this process then. */
+  record(event: RunEvent): void {
+    appendFileSync(this.path('metrics.jsonl'), `${JSON.stringify(event)}\n`);
+  }
+
+  writeGraph(graph: Graph): void {
+    writeWhole(this.path('graphs', `${graph.name}.txt`), `${graph.text()}\n`);
+  }
+
+  writeEnd(end: RunEnd): void {
+    writeWhole(this.path('result.json'), `${JSON.stringify(end, null, 2)}\n`);
+  }
+
+  /** Moves metric rows beyond `update` to orphaned.jsonl: a resumed run writes them again. */
+  dropRowsBeyond(update: number): void {
+    const file = this.path('metrics.jsonl');
+    if (!existsSync(file)) return;
+    const kept: string[] = [];
+    const orphaned: string[] = [];
+    for (const line of readFileSync(file, 'utf8').split('\n')) {
+      if (line !== '') (isBeyond(line, update) ? orphaned : kept).push(line);
+    }
+    if (orphaned.length === 0) return;
+    appendFileSync(this.path('orphaned.jsonl'), orphaned.map((line) => `${line}\n`).join(''));
+    writeWhole(file, kept.map((line) => `${line}\n`).join(''));
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path('lock'), { force: true });
+  }
+}
+
+/** A row that a crash cut short counts as beyond: it was never whole. */
+function isBeyond(line: string, update: number): boolean {
+  try {
+    const row = JSON.parse(line) as { type: string; index?: number; update?: number };
+    return (row.type === 'update' && (row.index ?? 0) >= update) || (row.update ?? 0) > update || row.type === 'run_end';
+  } catch {
+    return true;
+  }
+}
+
+/** @throws RUN_MISSING or RUN_FOREIGN */
+export function readRecord(folder: string): RunRecord {
+  const file = path.join(folder, 'config.json');
+  if (!existsSync(file)) {
+    throw new SrwmError('RUN_MISSING', `run: "${folder}" must be a run directory, but it holds no config.json.`);
+  }
+  try {
+    const record = JSON.parse(readFileSync(file, 'utf8')) as RunRecord;
+    if (record.format !== 1 || typeof record.config !== 'object') throw new Error('it has another format');
+    return record;
+  } catch (cause) {
+    throw new SrwmError('RUN_FOREIGN', `run: "${file}" must be a config that srwm wrote, but ${(cause as Error).message}.`, { cause });
+  }
+}
+
+/** The end of a finished run, or null. */
+export function readEnd(folder: string): RunEnd | null {
+  const file = path.join(folder, 'result.json');
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as RunEnd) : null;
+}
+
+/** Whole or not at all, also when the machine stops in between. */
+export function writeWhole(file: string, text: string): void {
+  const temporary = `${file}.${process.pid}.tmp`;
+  writeFileSync(temporary, text, { flush: true });
+  renameSync(temporary, file);
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid < 1) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function unwritable(folder: string, error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (error instanceof SrwmError || code === undefined) return error;
+  return new SrwmError('RUN_UNWRITABLE', `run: "${folder}" must be a folder that can be written, got ${code}.`, { cause: error });
+}
