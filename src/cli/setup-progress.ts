@@ -71,7 +71,9 @@ export function listProgress(): SetupProgress {
         await rows.get(name)?.finished;
       },
     }));
-    await new Listr(tasks, { registerSignalListeners: false, concurrent: false }).run();
+    // The error is printed once, by the command line.
+    const rendererOptions = { showErrorMessage: false };
+    await new Listr(tasks, { registerSignalListeners: false, concurrent: false, rendererOptions }).run();
   };
   const finishUntil = (name: StepName | null): void => {
     for (const step of setupSteps) {
