@@ -9,10 +9,14 @@ const options = { useRecords: false, encodeUndefinedAsNil: true, variableMapSize
 const packr = new Packr(options as Options);
 
 const MAX_DEPTH = 64;
+const MIN_INT64 = -(2n ** 63n);
+const MAX_UINT64 = 2n ** 64n - 1n;
 
 /** One header as bytes. Throws PROTOCOL_VALUE, naming the path, for what MessagePack would garble. */
 export function encodeHeader(header: object): Buffer {
-  return packr.pack(needsBigInt(header, '$', 0) ? withBigInt(header) : header);
+  const verdict = inspect(header, 0);
+  if (verdict === 'refused') throw refusal(header, '$', 0);
+  return packr.pack(verdict === 'wide' ? withBigInt(header) : header);
 }
 
 /** The value of a received header. Throws PROTOCOL_HEADER for bytes that are not MessagePack. */
@@ -30,47 +34,68 @@ export function decodeHeader(bytes: Buffer): unknown {
   }
 }
 
-/**
- * Refuses values that change on the way; true when an integer past 32 bits occurs,
- * which msgpackr would send as a float.
- */
-function needsBigInt(value: unknown, path: string, depth: number): boolean {
+/** `wide`: an integer past 32 bits occurs, which msgpackr would send as a float. `refused`: something would change. */
+type Verdict = 'plain' | 'wide' | 'refused';
+
+/** On the path of every message, so it builds no text; `refusal` says what was wrong. */
+function inspect(value: unknown, depth: number): Verdict {
   switch (typeof value) {
     case 'string':
     case 'boolean':
     case 'undefined':
-      return false;
+      return 'plain';
     case 'number':
-      return Number.isInteger(value) && (value > 0xffffffff || value < -0x80000000);
+      return isWide(value) ? 'wide' : 'plain';
     case 'bigint':
-      if (value >= -(2n ** 63n) && value < 2n ** 64n) return false;
-      throw refused(path, `a BigInt outside 64 bits (${value})`);
+      return value >= MIN_INT64 && value <= MAX_UINT64 ? 'plain' : 'refused';
     case 'object':
-      return value !== null && objectNeedsBigInt(value, path, depth);
+      return value === null ? 'plain' : inspectObject(value, depth);
     default:
-      throw refused(path, `a ${typeof value}`);
+      return 'refused';
   }
 }
 
-function objectNeedsBigInt(value: object, path: string, depth: number): boolean {
-  if (depth > MAX_DEPTH) throw refused(path, `more than ${MAX_DEPTH} levels`);
-  let found = false;
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index += 1) {
-      if (needsBigInt(value[index], path, depth + 1)) found = true;
-    }
-    return found;
+function inspectObject(value: object, depth: number): Verdict {
+  if (depth > MAX_DEPTH || !isPlain(value)) return 'refused';
+  let verdict: Verdict = 'plain';
+  if (!Array.isArray(value) && Object.hasOwn(value, '__proto__')) return 'refused';
+  for (const item of Array.isArray(value) ? (value as unknown[]) : Object.values(value)) {
+    const found = inspect(item, depth + 1);
+    if (found === 'refused') return found;
+    if (found === 'wide') verdict = found;
   }
+  return verdict;
+}
+
+function isPlain(value: object): boolean {
+  if (Array.isArray(value)) return true;
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) {
-    throw refused(path, `an instance of ${value.constructor.name}`);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** Past 2^53 a number is no exact integer: it stays a float. */
+function isWide(value: number): boolean {
+  return (value > 0xffffffff || value < -0x80000000) && Number.isSafeInteger(value);
+}
+
+/** The error for the first value that `inspect` refused, with its path. */
+function refusal(value: unknown, path: string, depth: number): SrwmError {
+  if (typeof value === 'object' && value !== null && depth <= MAX_DEPTH && isPlain(value)) {
+    for (const [key, item] of Object.entries(value)) {
+      if (key === '__proto__') return refused(path, 'the key "__proto__"');
+      if (inspect(item, depth + 1) === 'refused') return refusal(item, `${path}.${key}`, depth + 1);
+    }
   }
-  for (const key in value) {
-    if (key === '__proto__') throw refused(path, 'the key "__proto__"');
-    const item = (value as Record<string, unknown>)[key];
-    if (needsBigInt(item, `${path}.${key}`, depth + 1)) found = true;
-  }
-  return found;
+  if (depth > MAX_DEPTH) return refused(path, `more than ${MAX_DEPTH} levels`);
+  if (typeof value === 'object' && value !== null) return refused(path, `an instance of ${className(value)}`);
+  return refused(
+    path,
+    typeof value === 'bigint' ? `a BigInt outside 64 bits (${value})` : `a ${typeof value}`,
+  );
+}
+
+function className(value: object): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1);
 }
 
 function refused(path: string, got: string): SrwmError {
@@ -79,9 +104,7 @@ function refused(path: string, got: string): SrwmError {
 
 function withBigInt(value: unknown): unknown {
   if (typeof value === 'number') {
-    // Past 2^53 a number is no exact integer: it stays a float.
-    const isWide = Number.isSafeInteger(value) && (value > 0xffffffff || value < -0x80000000);
-    return isWide ? BigInt(value) : value;
+    return isWide(value) ? BigInt(value) : value;
   }
   if (Array.isArray(value)) return value.map(withBigInt);
   if (typeof value !== 'object' || value === null) return value;

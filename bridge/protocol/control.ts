@@ -15,12 +15,10 @@ export const controlSchemas = {
   HELLO: z
     .strictObject({ token: z.string(), pid: z.int().min(1), python: z.string(), protocol_hash: z.string() })
     .meta({ id: 'Hello', description: 'Worker to driver: first message, before torch is imported.' }),
-  WELCOME: z
-    .strictObject({ protocol_hash: z.string() })
-    .meta({
-      id: 'Welcome',
-      description: 'Driver to worker: accepted; the epoch of the session is in the preamble.',
-    }),
+  WELCOME: z.strictObject({ protocol_hash: z.string() }).meta({
+    id: 'Welcome',
+    description: 'Driver to worker: accepted; the epoch of the session is in the preamble.',
+  }),
   READY: z
     .strictObject({
       token: z.string(),

@@ -14,6 +14,8 @@ class Activity:
     Each attribute is replaced as a whole, so that a reader sees an old or a new value and never half of one.
     """
 
+    __slots__ = ('_cancelled', 'last_request', 'phase', 'progress', 'request', 'started', 'stopping')
+
     def __init__(self) -> None:
         self.phase = 'starting'
         self.progress = 0
@@ -60,6 +62,8 @@ class Activity:
 
 class Context:
     """One request as its handler sees it."""
+
+    __slots__ = ('_activity', '_deadline', '_request', '_verb')
 
     def __init__(self, activity: Activity, request: int, verb: str, deadline_ms: float | None) -> None:
         self._activity = activity

@@ -61,6 +61,11 @@ def encode_preamble(kind: Kind, epoch: int, frames: int) -> bytes:
     return PREAMBLE.pack(MAGIC, PROTOCOL_MAJOR, kind, 0, epoch, frames, 0)
 
 
+def request_prefix(epoch: int) -> bytes:
+    """How the preamble of every request of a session begins: all of it but the frame count."""
+    return encode_preamble(Kind.REQUEST, epoch, 0)[:12]
+
+
 def decode_preamble(data: Buffer, frames: int) -> Preamble:
     """The preamble of a message of `frames` frames. Raises PROTOCOL_HEADER or PROTOCOL_VERSION."""
     if len(data) != PREAMBLE.size or bytes(data[:4]) != MAGIC:

@@ -11,7 +11,7 @@ import zmq
 from srwm.worker.context import Activity, Context
 from srwm.worker.errors import WorkerError, failure_of
 from srwm.worker.messages_gen import Kind
-from srwm.worker.wire import Buffer, Codec, decode_preamble, tensors_of
+from srwm.worker.wire import Buffer, Codec, decode_preamble, request_prefix, tensors_of
 
 # Frames up to this size are copied: libzmq may put them at odd addresses, and a view pins the whole batch.
 COPY_BELOW_BYTES = 65536
@@ -22,19 +22,21 @@ def serve(
 ) -> None:
     """Answers requests until the driver says SHUTDOWN on this channel."""
     codec = Codec()
+    prefix = request_prefix(epoch)
     activity.phase = 'idle'
     while True:
         frames = receive(socket)
         started = time.perf_counter()
         request = 0
         try:
-            preamble = decode_preamble(frames[0], len(frames))
-            if preamble.epoch != epoch:
-                # A message of an earlier session that was still in a queue.
-                continue
-            if preamble.kind is Kind.SHUTDOWN:
-                return
-            if preamble.kind is not Kind.REQUEST:
+            # One comparison for the usual case; whatever differs is decoded to say how.
+            if frames[0][:12] != prefix or len(frames) < 2:
+                preamble = decode_preamble(frames[0], len(frames))
+                if preamble.epoch != epoch:
+                    # A message of an earlier session that was still in a queue.
+                    continue
+                if preamble.kind is Kind.SHUTDOWN:
+                    return
                 raise WorkerError('PROTOCOL_HEADER', f'work: kind must be REQUEST, got {preamble.kind.name}.')
             header = codec.header(frames[1])
             request = header.id
