@@ -41,10 +41,7 @@ class EpisodeLedger:
         self._env_step = np.zeros(len(games), np.int64)
         # Rows of (env step, slot, return, length, level, completed); float64 holds each of them exactly.
         self._finished: list[tuple[float, ...]] = []
-        self._groups = [
-            (slots, arrays, memoryview(arrays.reward), memoryview(arrays.is_first))
-            for slots, arrays in groups
-        ]
+        self._groups = [(slots, arrays, arrays.reward.data, arrays.is_first.data) for slots, arrays in groups]
         self._log: list[tuple[int, bytes, bytes, np.ndarray | None, np.ndarray | None]] = []
 
     def record(self, group: int) -> None:

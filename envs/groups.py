@@ -15,20 +15,20 @@ class Groups:
         self._closed = False
 
     def slots(self, group: int) -> range:
-        """The slots of a group; raises ENV_GROUP for any other number."""
+        """The slots of a group; raises ENV_OPTION for any other number."""
         if not 0 <= group < len(self._in_flight):
             raise EnvError(
-                'ENV_GROUP',
+                'ENV_OPTION',
                 f'{self._who}: group must be in [0, {len(self._in_flight)}), got {group}.',
                 'Use a group of the pool.',
             )
         return range(group * self._size, (group + 1) * self._size)
 
     def expect_open(self) -> None:
-        """Raises ENV_CLOSED after `close`."""
+        """Raises ENV_ORDER after `close`."""
         if self._closed:
             raise EnvError(
-                'ENV_CLOSED', f'{self._who}: the pool must be open, but it was closed.', 'Open a new one.'
+                'ENV_ORDER', f'{self._who}: the pool must be open, but it was closed.', 'Open a new one.'
             )
 
     def expect(self, group: int, *, in_flight: bool) -> range:

@@ -60,7 +60,7 @@ class ProcgenPool:
         finally:
             os.close(memory)
         self._is_truncated = np.zeros(self.num_envs, np.bool_)
-        actions = memoryview(self._arrays['action'])
+        actions = self._arrays['action'].data
         groups = [self.slots(group) for group in range(self.num_groups)]
         self._time_steps = [self._time_step(slots) for slots in groups]
         self._action_rows = [actions[slots.start : slots.stop] for slots in groups]

@@ -52,7 +52,7 @@ class Nursery:
         # The kernel's parent-death signal follows the thread that started the process, not the whole parent.
         parent = os.getpid() if threading.current_thread() is threading.main_thread() else 0
         module = f'{__package__}.nursery'
-        environment = {**os.environ, 'PYTHONPATH': _python_path(), 'OPENBLAS_NUM_THREADS': '1'}
+        environment = {**os.environ, 'PYTHONPATH': python_path(), 'OPENBLAS_NUM_THREADS': '1'}
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, '-P', '-m', module, str(theirs.fileno()), str(data), str(parent)],
@@ -163,7 +163,7 @@ class Nursery:
         return f'{how_it_ended(status)}.{tail_of(self._log)}'
 
 
-def _python_path() -> str:
+def python_path() -> str:
     """`PYTHONPATH` with the folder first from which this package was imported, however it was found."""
     depth = __name__.count('.')
     root = str(Path(__file__).absolute().parents[depth])
