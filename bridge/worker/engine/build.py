@@ -41,7 +41,6 @@ def build_part(
             for i in range(len(node.results)):
                 values[firsts[index] + i] = body.call_function(take, (made, i))
     body.output(tuple(values[value] for value in outputs))
-    body.eliminate_dead_code()
     return fx.GraphModule(root, body)
 
 
