@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'no
 import path from 'node:path';
 import { errorCodes, type ErrorCode } from '../../bridge/protocol/codes.ts';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
+import { asObject } from './json-line.ts';
 import { keyOf, type Journal } from './journal.ts';
 import type { ProcessEnvironment } from './places.ts';
 import type { Goal, Step } from './step.ts';
@@ -120,20 +121,19 @@ function lastReport<T>(lines: readonly string[], field: string): T | null {
   return null;
 }
 
-/** Our own Python modules name their failures in a JSON line. */
+// The environments' own codes, seen from set-up: the machine is not fit.
+const seenFromSetup: Readonly<Record<string, ErrorCode>> = {
+  ENV_LIBRARY_CHECKSUM: 'SETUP_CHECKSUM',
+  ENV_LIBRARY_MISSING: 'SETUP_STEP',
+  ENV_PLATFORM: 'SETUP_PLATFORM',
+};
+
+/** Our own Python modules name their failures in a JSON line; other failures give null. */
 function namedFailure(lines: readonly string[]): SrwmError | null {
   const said = lastReport<{ code: unknown; message: unknown; remedy: unknown }>(lines, 'code');
   if (said === null || typeof said.code !== 'string' || typeof said.message !== 'string') return null;
-  if (!(said.code in errorCodes)) return null;
+  const code =
+    seenFromSetup[said.code] ?? (said.code in errorCodes ? (said.code as ErrorCode) : 'SETUP_STEP');
   const remedy = typeof said.remedy === 'string' && said.remedy !== '' ? { remedy: said.remedy } : {};
-  return new SrwmError(said.code as ErrorCode, said.message, remedy);
-}
-
-function asObject(line: string): object | null {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? value : null;
-  } catch {
-    return null;
-  }
+  return new SrwmError(code, said.message, { ...remedy, detail: { said: said.code } });
 }

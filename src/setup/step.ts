@@ -1,6 +1,7 @@
 /** What a step of set-up is and what it may use. */
 import { type ChildOptions, type ChildResult, runChild } from './child.ts';
 import { stepFailed } from './faults.ts';
+import { readable } from './json-line.ts';
 import type { Journal } from './journal.ts';
 import type { Places, ProcessEnvironment } from './places.ts';
 
@@ -53,7 +54,8 @@ export function toolsOf(
     signal,
     onLine: (line) => {
       log.write(line);
-      if (line.trim() !== '') say(line.trim());
+      const text = readable(line);
+      if (text !== '') say(text);
     },
   };
   const attempt = (file: string, args: readonly string[]): Promise<ChildResult> => {

@@ -22,11 +22,17 @@ test.each([
   await project.setUp();
 });
 
-test.runIf(process.platform === 'linux')('hands on the code that our own Python modules print', async () => {
-  const project = new Project();
-  const said = { code: 'SETUP_CHECKSUM', message: 'procgen: wrong file.', remedy: 'Delete it.' };
-  await expect(project.setUp({ FAKE_FAIL: `procgen:${JSON.stringify(said)}` })).rejects.toMatchObject(said);
-});
+test.runIf(process.platform === 'linux')(
+  'hands on the sentence that our own Python modules print',
+  async () => {
+    const project = new Project();
+    const said = { code: 'ENV_LIBRARY_CHECKSUM', message: 'procgen: wrong file.', remedy: 'Delete it.' };
+    await expect(project.setUp({ FAKE_FAIL: `procgen:${JSON.stringify(said)}` })).rejects.toMatchObject({
+      ...said,
+      code: 'SETUP_CHECKSUM',
+    });
+  },
+);
 
 test('says what Pythons were found when none fits', async () => {
   const project = new Project();
