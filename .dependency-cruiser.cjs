@@ -9,6 +9,7 @@ const OF_SRC = {
   train: ['graph', 'nn', 'models', 'objectives', 'config', 'metrics'],
   evaluate: ['graph', 'nn', 'models', 'objectives', 'config', 'metrics', 'train'],
   setup: [],
+  runs: ['graph', 'config', 'metrics', 'train', 'evaluate', 'setup'],
 };
 const OF_BRIDGE = {
   graph: ['protocol'],
@@ -20,6 +21,7 @@ const OF_BRIDGE = {
   train: ['client', 'protocol'],
   evaluate: ['client', 'protocol'],
   setup: ['protocol'],
+  runs: ['client', 'protocol'],
 };
 
 const layers = Object.keys(OF_SRC).map((layer) => {

@@ -1,6 +1,5 @@
 /** What a run says while it goes on: one union, also the JSON Lines of `srwm train --json`. */
-import type { Estimate, TimeShares } from '../metrics/index.ts';
-import type { EvaluationReport } from '../evaluate/report.ts';
+import type { Estimate, EvaluationReport, TimeShares } from '../metrics/index.ts';
 
 export interface RunStart {
   readonly type: 'run_start';

@@ -1,6 +1,11 @@
 /** The commands, in the order of the help. A new one is its file and its two lines here. */
 import type { Command } from '../command.ts';
+import { describe } from './describe.ts';
 import { doctor } from './doctor.ts';
+import { evaluate } from './evaluate.ts';
+import { presets } from './presets.ts';
+import { resume } from './resume.ts';
 import { setup } from './setup.ts';
+import { train } from './train.ts';
 
-export const commands: readonly Command[] = [setup, doctor];
+export const commands: readonly Command[] = [setup, doctor, presets, describe, train, resume, evaluate];

@@ -1,0 +1,15 @@
+/** Training rules and the loop around them. */
+export { actGraph, agentOf, noiseGraph, policySpecs, type Agent, type Play, type Spaces } from './agent.ts';
+export { requireCheckpoint, restoreCheckpoint, type Checkpoint } from './checkpoints.ts';
+export { Collector } from './collector.ts';
+export { openPool, poolSpec } from './environment.ts';
+export type * from './events.ts';
+export { impalaObjective } from './impala/objective.ts';
+export { Learner } from './learner.ts';
+export { trainingLoop, type LoopOptions } from './loop.ts';
+export { createParameters, SET, type Parts } from './parts.ts';
+export { ppoObjective } from './ppo/objective.ts';
+export { targetsGraph } from './ppo/targets.ts';
+export { readEnd, readRecord, RunDirectory, writeWhole, type RunRecord } from './run-directory.ts';
+export { frame, handle, key, Session, type Places } from './session.ts';
+export { librarySeed, permutation, randomKey, uniformStream } from './streams.ts';
