@@ -52,8 +52,9 @@ SPECS = {
 def find_library():
     """The unpacked `procgen/data` folder that SRWM_PROCGEN names or set-up left in the cache, or None."""
     named = os.environ.get('SRWM_PROCGEN')
-    cache = Path(os.environ.get('XDG_CACHE_HOME', Path.home() / '.cache'))
-    found = [Path(named)] if named else sorted(cache.glob('srwm/**/procgen-*/data'))
+    shared = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache', 'srwm')
+    cache = Path(os.environ.get('SRWM_CACHE') or shared)
+    found = [Path(named)] if named else sorted(cache.glob('procgen-*/data'))
     return next((path for path in found if (path / 'prebuilt' / 'libenv.so').exists()), None)
 
 

@@ -58,7 +58,15 @@ def test_blank_catch_is_black_and_pays_the_same(spec_of, open_pool, play):
 
 
 def test_a_catch_that_cannot_always_be_won_is_refused():
-    spec = {'kind': 'catch', 'num_envs': 1, 'num_groups': 1, 'rows': 4, 'columns': 9, 'blank': False, 'seed': 0}
+    spec = {
+        'kind': 'catch',
+        'num_envs': 1,
+        'num_groups': 1,
+        'rows': 4,
+        'columns': 9,
+        'blank': False,
+        'seed': 0,
+    }
     with pytest.raises(EnvError, match='could not reach every ball'):
         open_pool_of_package(spec)
 
