@@ -22,10 +22,10 @@ from srwm.worker.work import serve
 
 def main() -> None:
     """Greets the driver, loads the handlers, serves requests, leaves."""
-    prepare_process()
     endpoints = {
         name: required(name) for name in ('SRWM_CONTROL_ENDPOINT', 'SRWM_WORK_ENDPOINT', 'SRWM_TOKEN')
     }
+    prepare_process()
     token = endpoints['SRWM_TOKEN']
     # Children have no business with the driver.
     del os.environ['SRWM_TOKEN']

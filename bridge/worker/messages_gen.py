@@ -532,6 +532,7 @@ REMEDIES: dict[str, str] = {
     'RUN_FOREIGN': 'Give the directory that "srwm train" printed.',
     'RUN_LOCKED': 'Wait for it or stop it.',
     'RUN_UNWRITABLE': 'Choose another --run directory or free some disk space.',
+    'RUN_EVALUATION': 'Raise evaluation.maxEpisodeSteps, or look at what the agent does.',
     'RUN_CHECKPOINT': 'Resume from an older checkpoint.',
     'SETUP_PYTHON': 'Install Python 3.11 to 3.13 and run "srwm setup" again.',
     'SETUP_PACKAGES': 'Look at the last lines above; check the network and the disk.',
