@@ -109,7 +109,7 @@ async function checkPython(options: ExamineOptions): Promise<Check> {
     const python = await findPython(options.environment, options.signal);
     return good('python', `Python ${python.version} (${python.path})`);
   } catch (error) {
-    if (error instanceof SrwmError) return bad('python', error.message, error.remedy);
+    if (error instanceof SrwmError) return bad('python', error.message.replace(/^setup: /, ''), error.remedy);
     throw error;
   }
 }

@@ -27,7 +27,7 @@ export async function exclusively<T>(
   onWait: (pid: number) => void,
   work: () => Promise<T>,
 ): Promise<T> {
-  mkdirSync(path.dirname(file), { recursive: true });
+  makeFolder(path.dirname(file));
   let told = false;
   while (!create(file)) {
     const holder = read(file);
@@ -56,6 +56,15 @@ export async function exclusively<T>(
   } finally {
     clearInterval(heartbeat);
     remove(file);
+  }
+}
+
+/** Not recursive: Node's recursive form calls a read-only disk a missing folder. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
 }
 

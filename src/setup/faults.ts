@@ -90,7 +90,7 @@ const symptoms: readonly Symptom[] = [
   },
   {
     pattern:
-      /name resolution|name or service not known|dns error|failed to lookup|connection refused|error sending request|client error \(connect\)|newconnectionerror|network is unreachable|max retries exceeded|timed out|connection reset|failed to fetch|could not connect|tunnel connection failed/i,
+      /name resolution|name or service not known|dns error|failed to lookup|connection refused|error sending request|client error \(connect\)|newconnectionerror|network is unreachable|max retries exceeded|timed out|connection reset|failed to fetch|could not connect|tunnel connection failed|from versions: none/i,
     code: 'SETUP_DOWNLOAD',
     requirement: 'must reach the package index',
   },

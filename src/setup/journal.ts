@@ -1,6 +1,6 @@
 /** What set-up has finished, kept in `.venv`: makes a second run a no-op and a stopped one resumable. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 /** One entry a finished step; `key` names everything that the step depends on. */
@@ -64,7 +64,6 @@ export function readJournal(venv: string): Journal | null {
 
 /** Writes the journal whole or not at all. */
 export function writeJournal(venv: string, journal: Journal): void {
-  mkdirSync(venv, { recursive: true });
   const temporary = `${journalFile(venv)}.${process.pid}`;
   writeFileSync(temporary, `${JSON.stringify(journal, null, 2)}\n`);
   renameSync(temporary, journalFile(venv));

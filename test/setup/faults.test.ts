@@ -9,6 +9,7 @@ test.each([
   ['packages', 'error: Hash mismatch for torch==2.15.0', 'SETUP_CHECKSUM'],
   ['installer', 'ERROR: THESE PACKAGES DO NOT MATCH THE HASHES', 'SETUP_CHECKSUM'],
   ['installer', 'WARNING: NewConnectionError: Name or service not known', 'SETUP_DOWNLOAD'],
+  ['installer', 'ERROR: Could not find a version that satisfies uv (from versions: none)', 'SETUP_DOWNLOAD'],
   ['venv', 'Error: [Errno 13] Permission denied', 'SETUP_UNWRITABLE'],
   ['packages', 'error: something new', 'SETUP_PACKAGES'],
   ['kernels', 'Traceback: something new', 'SETUP_STEP'],
