@@ -70,6 +70,7 @@ export const encoders: Defaults<ModelConfig['encoder']> = {
     shift: 0,
     residualGain: 1,
   },
+  patch_conv: { kind: 'patch_conv', patch: 4, channels: [16, 32], outputDim: 128, scale: 1 / 64 },
   mlp: { kind: 'mlp', sizes: [64], scale: 1 / 255, shift: 0 },
 };
 

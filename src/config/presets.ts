@@ -43,32 +43,31 @@ function tiny(): Config {
   };
 }
 
-/** One game of ProcGen with a small network, in minutes on two cores. */
+/** StarPilot without backgrounds and with plain shapes, a small network: learns in minutes on two cores. */
 function quickstart(): Config {
   return {
     ...paper,
-    algorithm: { ...algorithms.ppo },
+    algorithm: { ...algorithms.ppo, discount: 0.98, entropyCost: 0.004 },
     train: {
       ...paper.train,
-      totalEnvSteps: 400_000,
+      totalEnvSteps: 500_000,
       unrollLength: 64,
       batchSize: 8,
-      learningRate: 7e-4,
+      learningRate: 1.2e-3,
       optimizer: optimizers.adam,
       maxGradNorm: 0.5,
     },
-    environment: { ...environments.procgen, games: ['starpilot'], numEnvs: 64 },
+    environment: {
+      ...environments.procgen,
+      games: ['starpilot'],
+      numEnvs: 64,
+      numLevels: 50,
+      useBackgrounds: false,
+      restrictThemes: true,
+      useMonochromeAssets: true,
+    },
     model: {
-      encoder: {
-        ...encoders.impala_resnet,
-        channels: [8, 16, 16],
-        blocks: 1,
-        spaceToDepth: 2,
-        outputDim: 128,
-        scale: 1 / 64,
-        shift: -2,
-        residualGain: 0.3,
-      },
+      encoder: encoders.patch_conv,
       core: { ...cores.srwm, modelDim: 64, numHeads: 4, numLayers: 1, ffDim: 128, finalNorm: true, releasedNorm: false },
       initialization: 'he_orthogonal',
       policyGain: 0.01,
@@ -78,7 +77,7 @@ function quickstart(): Config {
       ...paper.evaluation,
       atEnd: true,
       play: ['sampled', 'greedy'],
-      blindSearch: { rounds: 4, candidates: 48, episodes: 8 },
+      blindSearch: { rounds: 8, candidates: 48, episodes: 8 },
     },
   };
 }
@@ -86,7 +85,11 @@ function quickstart(): Config {
 /** The quickstart's game and network with a longer budget. */
 function procgenSmall(): Config {
   const base = quickstart();
-  return { ...base, train: { ...base.train, totalEnvSteps: 2_000_000 } };
+  return {
+    ...base,
+    train: { ...base.train, totalEnvSteps: 1_600_000 },
+    checkpoint: { everyUpdates: 1600, keep: 2 },
+  };
 }
 
 export const presetList: readonly Preset[] = [

@@ -100,6 +100,13 @@ const impalaResnet = z.strictObject({
   shift: z.number(),
   residualGain: z.number(),
 });
+const patchConv = z.strictObject({
+  kind: z.literal('patch_conv').meta(doc('Patches and strided convolutions: a tenth of the cost, for CPUs.')),
+  patch: positive,
+  channels: z.array(positive).min(1),
+  outputDim: positive,
+  scale: z.number(),
+});
 const mlp = z.strictObject({ kind: z.literal('mlp'), sizes: z.array(positive).min(1), scale: z.number(), shift: z.number() });
 
 const srwm = z.strictObject({
@@ -115,7 +122,7 @@ const srwm = z.strictObject({
 const feedForward = z.strictObject({ kind: z.literal('feed_forward') });
 
 const model = z.strictObject({
-  encoder: z.discriminatedUnion('kind', [impalaResnet, mlp]),
+  encoder: z.discriminatedUnion('kind', [impalaResnet, patchConv, mlp]),
   core: z.discriminatedUnion('kind', [feedForward, srwm]),
   initialization: z.enum(['torch', 'he_orthogonal']),
   policyGain: z.number().positive().meta(doc('Start of the policy head under he_orthogonal.')),

@@ -1,6 +1,5 @@
 /** Encoders: from observations [N, ...] to features [N, M]. */
-import { maxPool2d, relu, type Tensor } from '../graph/index.ts';
-import { scope } from '../graph/index.ts';
+import { maxPool2d, relu, scope, type Tensor } from '../graph/index.ts';
 import { conv2d, linear } from '../nn/index.ts';
 import type { InitializationScheme } from './schemes.ts';
 
@@ -45,17 +44,18 @@ export function impalaResnet(options: ImpalaResnetOptions, scheme: Initializatio
 }
 
 function pixels(observation: Tensor, options: ImpalaResnetOptions): Tensor {
-  const [n, height, width, channels] = observation.shape as [number, number, number, number];
-  const k = options.spaceToDepth;
-  let x = observation;
-  if (k > 1) {
-    x = x
-      .reshape([n, height / k, k, width / k, k, channels])
-      .permute([0, 1, 3, 2, 4, 5])
-      .reshape([n, height / k, width / k, k * k * channels]);
-  }
-  const scaled = x.permute([0, 3, 1, 2]).to('float32').mul(options.scale);
+  const scaled = spaceToDepth(observation, options.spaceToDepth).permute([0, 3, 1, 2]).to('float32').mul(options.scale);
   return options.shift === 0 ? scaled : scaled.add(options.shift);
+}
+
+/** Squares of k x k pixels become channels: [N, Y, X, C] to [N, Y / k, X / k, k k C]. */
+function spaceToDepth(x: Tensor, k: number): Tensor {
+  if (k === 1) return x;
+  const [n, height, width, channels] = x.shape as [number, number, number, number];
+  return x
+    .reshape([n, height / k, k, width / k, k, channels])
+    .permute([0, 1, 3, 2, 4, 5])
+    .reshape([n, height / k, width / k, k * k * channels]);
 }
 
 function residual(name: string, x: Tensor, options: ImpalaResnetOptions, scheme: InitializationScheme): Tensor {
@@ -65,6 +65,34 @@ function residual(name: string, x: Tensor, options: ImpalaResnetOptions, scheme:
     const y = conv2d('conv0', channels, 3, start(1))(relu(x));
     return x.add(conv2d('conv1', channels, 3, start(options.residualGain))(relu(y)));
   });
+}
+
+export interface PatchConvOptions {
+  /** Side of the square patches that one dense layer reads; height and width must be multiples of it. */
+  readonly patch: number;
+  /** Features of a patch, then channels of 3 x 3 convolutions with stride 2. */
+  readonly channels: readonly number[];
+  readonly outputDim: number;
+  readonly scale: number;
+}
+
+/**
+ * Patches, strided convolutions, one dense layer: a tenth of the residual network's arithmetic, for CPUs.
+ * The first layer is a convolution with stride = kernel, written as one matrix product.
+ */
+export function patchConv(options: PatchConvOptions, scheme: InitializationScheme): Encoder {
+  return (observation) =>
+    scope('encoder', () => {
+      const patches = spaceToDepth(observation, options.patch).to('float32').mul(options.scale);
+      const [first = 0, ...rest] = options.channels;
+      let x = relu(linear('patch', first, scheme.convolution(patches.size(-1), 1))(patches)).permute([0, 3, 1, 2]);
+      rest.forEach((channels, i) => {
+        const start = scheme.convolution(x.size(1) * 9, 1);
+        x = relu(conv2d(`conv${i}`, channels, 3, { stride: 2, padding: 1, ...start })(x));
+      });
+      const features = x.flatten(1);
+      return relu(linear('dense', options.outputDim, scheme.dense(features.size(1), Math.SQRT2))(features));
+    });
 }
 
 export interface MlpOptions {

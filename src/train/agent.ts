@@ -6,10 +6,13 @@ import {
   greedyActions,
   impalaResnet,
   mlp,
+  patchConv,
   policy,
   sampleActions,
   schemes,
   srwmCore,
+  type Encoder,
+  type InitializationScheme,
   type Policy,
   type SequenceCore,
 } from '../models/index.ts';
@@ -28,10 +31,21 @@ export interface Agent extends Spaces {
 
 export function agentOf(model: ModelConfig, bptt: TrainConfig['bptt'], spaces: Spaces, blank: boolean): Agent {
   const scheme = schemes[model.initialization];
-  const encoder = model.encoder.kind === 'impala_resnet' ? impalaResnet(model.encoder, scheme) : mlp(model.encoder, scheme);
+  const encoder = encoderOf(model, scheme);
   const core = coreOf(model, bptt);
   const { numActions } = spaces;
   return { ...spaces, blank, policy: policy({ encoder, core, numActions, scheme, policyGain: model.policyGain }) };
+}
+
+function encoderOf({ encoder }: ModelConfig, scheme: InitializationScheme): Encoder {
+  switch (encoder.kind) {
+    case 'impala_resnet':
+      return impalaResnet(encoder, scheme);
+    case 'patch_conv':
+      return patchConv(encoder, scheme);
+    case 'mlp':
+      return mlp(encoder, scheme);
+  }
 }
 
 function coreOf(model: ModelConfig, bptt: TrainConfig['bptt']): SequenceCore {

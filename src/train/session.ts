@@ -104,6 +104,21 @@ export class Session implements AsyncDisposable {
     return (await this.exchange('run', body, options.tensors)).tensors;
   }
 
+  /** Runs a graph on concrete numbers and returns every output. A random key is given as a bigint. */
+  async compute(
+    graph: Graph,
+    inputs: Readonly<Record<string, HostTensor | bigint>>,
+  ): Promise<Readonly<Record<string, HostTensor>>> {
+    const tensors: HostTensor[] = [];
+    const bindings = Object.entries(inputs).map(([name, value]): [string, Binding] => [
+      name,
+      typeof value === 'bigint' ? key(value) : frame(tensors.push(value) - 1),
+    ]);
+    const fetch = graph.spec.outputs.map(({ name }) => name);
+    const results = await this.run(graph, { inputs: Object.fromEntries(bindings), fetch, tensors });
+    return Object.fromEntries(fetch.map((name, i) => [name, results[i] as HostTensor]));
+  }
+
   /** `file:line:column` of a node of a graph that was sent. */
   lineOf(hash: string, node: number): string {
     const spec = this.#loaded.get(hash)?.spec;
