@@ -91,8 +91,15 @@ def compile_library(compiler: str, folder: Path) -> Path:
         extra = INSTRUCTION_SET_FLAGS.get(source.name, ()) if platform.machine() in ('x86_64', 'AMD64') else ()
         command = [compiler, *FLAGS, *extra, STABLE_ABI, f'-I{torch_root / "include"}', '-c', str(source)]
         jobs.append((target, start([*command, '-o', str(target)])))
-    for _, job in jobs:
-        finish(job)
+    try:
+        for _, job in jobs:
+            finish(job)
+    finally:
+        # After a failure the others would go on writing into a folder that is about to be removed.
+        for _, job in jobs:
+            if job.poll() is None:
+                job.kill()
+                job.communicate()
     library = folder / 'srwm_cpu.so'
     link = [compiler, '-shared', *(str(target) for target, _ in jobs), f'-L{torch_root / "lib"}', '-ltorch_cpu']
     finish(start([*link, '-s', '-o', str(library)]))

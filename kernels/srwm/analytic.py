@@ -46,14 +46,15 @@ def backward(
     input_softmax: bool,
     bptt: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns dx [T,B,H,D], dw [B,H,D,C] still apart for every column, and the gradient of the first delta [B,H,D,C]."""
+    """Returns dx [T,B,H,D], dw [B,H,D,C] apart for every column of the batch, and the gradient of the first delta [B,H,D,C]."""
     head_dim, y_dim = x.shape[-1], output_dim(w)
     xs = torch.softmax(x, dim=-1) if input_softmax else x
     if dy is None:
         dy = x.new_zeros((*x.shape[:3], y_dim))
     state = initial_delta(x, w, fast_weight_delta)
     grad = torch.zeros_like(state) if ddelta_out is None else ddelta_out.clone()
-    dw = -grad
+    # Whatever the state's cotangent, w gets the sum of all updates of grad: summed apart, nothing large cancels.
+    dw = torch.zeros_like(grad)
     dx = torch.empty_like(xs)
     q_all, k_all, beta_all, insertion_all = saved.split([head_dim, head_dim, 4, w.shape[-1]], dim=-1)
 
@@ -81,13 +82,11 @@ def backward(
             dbeta = (1 - beta) * torch.stack([part.sum(-1) for part in parts], dim=-1)
             dpre = torch.cat([dy[t], softmax_backward(q, r), softmax_backward(k, p - r), dbeta], dim=-1)
             dx[t] = rows(weights, dpre)
-            grad = grad + outer(q - k, u) + outer(xs[t], dpre)
-            if bptt == 'step':
-                dw, grad = dw + grad, torch.zeros_like(grad)
-            elif is_first is not None:
-                mask = is_first[t, :, None, None, None]
-                dw, grad = dw + torch.where(mask, grad, 0), torch.where(mask, 0, grad)
-    return softmax_backward(xs, dx) if input_softmax else dx, dw + grad, grad
+            update = outer(q - k, u) + outer(xs[t], dpre)
+            dw = dw + update
+            if bptt != 'step':
+                grad = reset(grad + update, is_first, t)
+    return softmax_backward(xs, dx) if input_softmax else dx, dw, grad
 
 
 def reset(state: Tensor, is_first: Tensor | None, t: int) -> Tensor:

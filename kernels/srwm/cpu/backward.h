@@ -12,7 +12,7 @@ struct BackwardChain : Layout<A, HeadDim, OutputDim> {
   using typename L::V;
   using L::C, L::CV, L::D, L::DP, L::DV, L::P, L::Y, L::YP, L::YV;
 
-  // G is dL/dW after the step at hand, dW what episodes that began inside the sequence leave for w.
+  // G is dL/dW after the step at hand; dW is what w gets so far.
   Workspace<S> space;
   S *W, *G, *dW, *v, *u, *dpre, *x, *difference, *zero;
   V *rows_r, *rows_p, *rows_x;
@@ -167,6 +167,9 @@ struct BackwardChain : Layout<A, HeadDim, OutputDim> {
       this->load_weights(W, w, f.delta_out.data + s.n * f.delta_out.n + s.h * f.delta_out.h);
       this->apply(G, P(), CV(), saved_at(f, s, s.end - 1) + DP(), v);
     }
+    // w gets the sum of all updates of G. While G still holds the final state's cotangent they are summed apart from it:
+    // subtracting it at the end would cancel most digits.
+    bool mixed = ddelta_out != nullptr;
     for (int64_t t = s.end - 1; t >= s.begin; t--) {
       const S* q = saved_at(f, s, t);
       const S *k = q + DP(), *insertion = k + DP(), *beta = insertion + P();
@@ -177,16 +180,21 @@ struct BackwardChain : Layout<A, HeadDim, OutputDim> {
       gradient_of_logits(q, k, insertion, beta);
       this->load_x(x, f.x, s, t, g.input_softmax);
       accumulate(t > s.begin ? saved_at(f, s, t - 1) + DP() : zero);
+      if (mixed) {
+        this->add_outer(dW, P(), CV(), difference, u);
+        this->add_outer(dW, P(), CV(), x, dpre);
+      }
       store_dx(f, s, t);
       if (!is_first(g, s, t)) continue;
-      for (int64_t i = 0; i < D() * P(); i++) dW[i] += G[i];
+      if (!mixed) this->add(dW, G);
+      mixed = false;
       std::memset(G, 0, D() * P() * sizeof(S));
       std::memset(v, 0, P() * sizeof(S));
       if (t > s.begin) replay(f, s, w, delta, t);
     }
-    // W_0 = w + delta and delta_out = W_T - w.
-    this->store_columns(f.dw_partial + matrix, G, ddelta_out, dW);
-    if (f.ddelta) this->store_columns(f.ddelta + matrix, G, nullptr, nullptr);
+    if (f.ddelta) this->store_columns(f.ddelta + matrix, G, nullptr);
+    if (!mixed) this->add(dW, G);
+    this->store_columns(f.dw_partial + matrix, dW, nullptr);
   }
 
   // bptt="step": every step is on its own, only y reaches a gradient, and the weights are rebuilt forwards.
@@ -212,7 +220,7 @@ struct BackwardChain : Layout<A, HeadDim, OutputDim> {
       const S* saved = saved_at(f, s, t);
       this->add_outer(W, P(), YV(), saved, saved + DP());
     }
-    this->store_columns(f.dw_partial + (s.n * g.H + s.h) * D() * C(), G, nullptr, nullptr);
+    this->store_columns(f.dw_partial + (s.n * g.H + s.h) * D() * C(), G, nullptr);
   }
 };
 

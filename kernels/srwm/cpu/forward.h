@@ -85,7 +85,7 @@ struct ForwardChain : Layout<A, HeadDim, OutputDim> {
         this->apply(W, P(), CV(), x, pre);
       }
     }
-    this->store_columns(delta_out, W, w, nullptr);
+    this->store_columns(delta_out, W, w);
   }
 
   inline void save(S* to, bool step, const S* beta) const {

@@ -116,21 +116,21 @@ struct Layout {
     }
   }
 
-  // to [D, C] <- a [D, P] - b [D, C] (+ more [D, P] where given); b may be null.
-  inline void store_columns(S* to, const S* a, const S* b, const S* more) const {
+  // to [D, C] <- a [D, P] - b [D, C]; b may be null.
+  inline void store_columns(S* to, const S* a, const S* b) const {
     for (int64_t e = 0; e < D(); e++)
       parts([&](int64_t c, int64_t p, int64_t n) {
         S* t = to + e * C() + c;
-        const S *ae = a + e * P() + p, *be = b ? b + e * C() + c : nullptr, *me = more ? more + e * P() + p : nullptr;
+        const S *ae = a + e * P() + p, *be = b ? b + e * C() + c : nullptr;
         int64_t i = 0;
-        for (; i + 16 <= n; i += 16) {
-          V v = A::load(ae + i);
-          if (me) v = A::add(v, A::load(me + i));
-          if (be) v = A::sub(v, A::load(be + i));
-          A::store(t + i, v);
-        }
-        for (; i < n; i++) t[i] = ae[i] + (me ? me[i] : S(0)) - (be ? be[i] : S(0));
+        for (; i + 16 <= n; i += 16) A::store(t + i, be ? A::sub(A::load(ae + i), A::load(be + i)) : A::load(ae + i));
+        for (; i < n; i++) t[i] = be ? ae[i] - be[i] : ae[i];
       });
+  }
+
+  // to [D, P] <- to + a.
+  inline void add(S* to, const S* a) const {
+    for (int64_t i = 0; i < D() * P(); i += 16) A::store(to + i, A::add(A::load(to + i), A::load(a + i)));
   }
 
   inline void load_x(S* to, const Sequence<S>& x, const Span& s, int64_t t, bool softmax_it) const {
