@@ -179,6 +179,18 @@ export const errorCodes = {
     meaning: 'Actions do not fit the pool.',
     remedy: 'Send one action in range for each slot of the group.',
   },
+  ENV_LIBRARY_CHECKSUM: {
+    meaning: 'A downloaded file of ProcGen has another checksum than the lock.',
+    remedy: 'Delete the cache folder that the message names and run srwm setup again.',
+  },
+  ENV_PLATFORM: {
+    meaning: "ProcGen's native library runs on Linux x86-64 only.",
+    remedy: 'Train a toy game: srwm train tiny.',
+  },
+  ENV_ORDER: {
+    meaning: 'A pool was used out of order: send, then receive, and not after close.',
+    remedy: 'Report this: the worker keeps the order.',
+  },
   ENV_HOST_LOST: {
     meaning: 'A process that hosts environments ended.',
     remedy: 'Run "srwm resume" to go on from the last checkpoint.',
@@ -233,6 +245,10 @@ export const errorCodes = {
   RUN_UNWRITABLE: {
     meaning: 'The run directory cannot be written.',
     remedy: 'Choose another --run directory or free some disk space.',
+  },
+  RUN_EVALUATION: {
+    meaning: 'An evaluation could not be completed.',
+    remedy: 'Raise evaluation.maxEpisodeSteps, or look at what the agent does.',
   },
   RUN_CHECKPOINT: {
     meaning: 'A checkpoint is incomplete or damaged.',

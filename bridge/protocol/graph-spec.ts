@@ -3,7 +3,10 @@ import { z } from 'zod';
 
 export const dtypeSchema = z
   .enum(['float64', 'float32', 'float16', 'bfloat16', 'int64', 'int32', 'uint8', 'bool', 'key'])
-  .meta({ id: 'Dtype', description: 'Element type. `key` is a random key: an unsigned 64-bit integer, no tensor.' });
+  .meta({
+    id: 'Dtype',
+    description: 'Element type. `key` is a random key: an unsigned 64-bit integer, no tensor.',
+  });
 export type Dtype = z.infer<typeof dtypeSchema>;
 
 const dimension = z.int().min(0);
@@ -72,7 +75,10 @@ export const nodeSpecSchema: z.ZodType<NodeSpec> = z
       return z.nullable(graphSpecSchema);
     },
   })
-  .meta({ id: 'NodeSpec', description: 'One operation: op name, value numbers, static attributes, result specs.' });
+  .meta({
+    id: 'NodeSpec',
+    description: 'One operation: op name, value numbers, static attributes, result specs.',
+  });
 
 export const graphSpecSchema: z.ZodType<GraphSpec> = z
   .strictObject({

@@ -119,9 +119,10 @@ const savedFile = z
  */
 export const verbs = {
   configure: {
-    request: z
-      .strictObject({ device: z.string() })
-      .meta({ id: 'Configure', description: 'Chooses the device of everything that follows: cpu or cuda:N.' }),
+    request: z.strictObject({ device: z.string() }).meta({
+      id: 'Configure',
+      description: 'Chooses the device of everything that follows: cpu or cuda:N.',
+    }),
     reply: empty('ConfigureReply', 'Done.'),
   },
   load_graph: {
@@ -131,15 +132,17 @@ export const verbs = {
     reply: z.strictObject({ cached: z.boolean(), build_seconds: seconds }).meta({ id: 'LoadGraphReply' }),
   },
   create_parameters: {
-    request: z
-      .strictObject({ set: id, graph: id, inputs: bindings })
-      .meta({ id: 'CreateParameters', description: 'Runs an initialisation graph; its outputs become the parameters of `set`.' }),
+    request: z.strictObject({ set: id, graph: id, inputs: bindings }).meta({
+      id: 'CreateParameters',
+      description: 'Runs an initialisation graph; its outputs become the parameters of `set`.',
+    }),
     reply: z.strictObject({ parameters: z.array(namedValueSchema) }).meta({ id: 'CreateParametersReply' }),
   },
   create_optimizer: {
-    request: z
-      .strictObject({ optimizer: id, set: id, algorithm: optimizerSchema })
-      .meta({ id: 'CreateOptimizer', description: 'A torch.optim optimizer over every parameter of `set`, at version 0.' }),
+    request: z.strictObject({ optimizer: id, set: id, algorithm: optimizerSchema }).meta({
+      id: 'CreateOptimizer',
+      description: 'A torch.optim optimizer over every parameter of `set`, at version 0.',
+    }),
     reply: empty('CreateOptimizerReply', 'Done.'),
   },
   open_pool: {
@@ -157,7 +160,9 @@ export const verbs = {
       .meta({ id: 'OpenPoolReply' }),
   },
   close_pool: {
-    request: z.strictObject({ pool: id }).meta({ id: 'ClosePool', description: 'Stops the hosts of a pool.' }),
+    request: z
+      .strictObject({ pool: id })
+      .meta({ id: 'ClosePool', description: 'Stops the hosts of a pool.' }),
     reply: empty('ClosePoolReply', 'Done.'),
   },
   collect: {
@@ -205,8 +210,17 @@ export const verbs = {
   },
   accumulate: {
     request: z
-      .strictObject({ graph: id, optimizer: id, inputs: bindings, loss: z.string(), report: z.array(z.string()) })
-      .meta({ id: 'Accumulate', description: 'Forward and backward of `loss`; gradients add up until `apply`.' }),
+      .strictObject({
+        graph: id,
+        optimizer: id,
+        inputs: bindings,
+        loss: z.string(),
+        report: z.array(z.string()),
+      })
+      .meta({
+        id: 'Accumulate',
+        description: 'Forward and backward of `loss`; gradients add up until `apply`.',
+      }),
     reply: z
       .strictObject({ values: z.record(z.string(), z.number()), seconds })
       .meta({ id: 'AccumulateReply' }),
@@ -272,7 +286,9 @@ export const verbs = {
     reply: empty('GetReply', 'The tensors are frames of the reply.'),
   },
   release: {
-    request: z.strictObject({ handles: z.array(id) }).meta({ id: 'Release', description: 'Forgets handles.' }),
+    request: z
+      .strictObject({ handles: z.array(id) })
+      .meta({ id: 'Release', description: 'Forgets handles.' }),
     reply: empty('ReleaseReply', 'Done.'),
   },
   digest: {
@@ -291,7 +307,10 @@ export const verbs = {
         handles: z.array(id),
         pools: z.array(id),
       })
-      .meta({ id: 'Save', description: 'Writes safetensors files into an existing folder and syncs them to disk.' }),
+      .meta({
+        id: 'Save',
+        description: 'Writes safetensors files into an existing folder and syncs them to disk.',
+      }),
     reply: z.strictObject({ files: z.array(savedFile) }).meta({ id: 'SaveReply' }),
   },
   restore: {

@@ -87,8 +87,8 @@ function procgenSmall(): Config {
   const base = quickstart();
   return {
     ...base,
-    train: { ...base.train, totalEnvSteps: 1_600_000 },
-    checkpoint: { everyUpdates: 1600, keep: 2 },
+    train: { ...base.train, totalEnvSteps: 1_200_000 },
+    checkpoint: { everyUpdates: 1200, keep: 2 },
   };
 }
 

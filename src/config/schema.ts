@@ -64,7 +64,7 @@ const procgen = z.strictObject({
   kind: z.literal('procgen').meta(doc('Linux x86-64 only.')),
   games: z.array(z.string()).min(1),
   numEnvs: positive,
-  numHosts: positive.meta(doc('Processes that step the games; part of what makes a run repeat bit for bit.')),
+  numHosts: positive.meta(doc('Processes that step the games; any number gives the same bits.')),
   distributionMode: z.enum(['easy', 'hard', 'extreme', 'memory', 'exploration']),
   numLevels: z.int().min(0).meta(doc('0 = every level there is.')),
   startLevel: z.int().min(0),
