@@ -1,0 +1,4 @@
+/** Whole runs. */
+export { describeConfig, spacesOf, type Description } from './describe.ts';
+export { evaluateRun, resumeRun, startRun, type EvaluateRunOptions, type RunOptions } from './runs.ts';
+export { openSession, train, type SessionOptions, type TrainOptions } from './train.ts';

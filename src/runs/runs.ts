@@ -1,0 +1,158 @@
+/** Whole runs: a folder, a worker, the loop, and the evaluation at the end. What `train` and `resume` are. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { SrwmError } from '../../bridge/protocol/errors.ts';
+import type { ResolvedConfig } from '../config/index.ts';
+import { evaluate, type Split } from '../evaluate/index.ts';
+import type { EvaluationReport } from '../metrics/index.ts';
+import { packageFolder } from '../setup/index.ts';
+import {
+  agentOf,
+  createParameters,
+  openPool,
+  poolSpec,
+  readEnd,
+  readRecord,
+  requireCheckpoint,
+  restoreCheckpoint,
+  RunDirectory,
+  SET,
+  Session,
+  trainingLoop,
+  writeWhole,
+  type Places,
+  type Play,
+  type RunEnd,
+  type RunEvent,
+} from '../train/index.ts';
+
+export interface RunOptions {
+  readonly folder: string;
+  readonly places: Places;
+  /** Ends the run at the next border between unrolls, with a checkpoint. */
+  readonly stop: AbortSignal;
+}
+
+/** Starts a new run in `folder` and yields its events; the last is `run_end`. */
+export async function* startRun(
+  resolved: ResolvedConfig,
+  preset: string,
+  options: RunOptions,
+): AsyncGenerator<RunEvent, void> {
+  using run = RunDirectory.create(options.folder, {
+    format: 1,
+    preset,
+    created: new Date().toISOString(),
+    versions: { srwm: packageVersion(), node: process.versions.node },
+    ...resolved,
+  });
+  yield* perform(run, resolved, options);
+}
+
+/** Goes on with a run from its newest whole checkpoint, or from its config; of a finished run repeats its end. */
+export async function* resumeRun(options: RunOptions): AsyncGenerator<RunEvent, void> {
+  const end = readRecord(options.folder) && readEnd(options.folder);
+  if (end?.finished === true) {
+    yield end;
+    return;
+  }
+  const { run: opened, record } = RunDirectory.open(options.folder);
+  using run = opened;
+  yield* perform(run, record, options);
+}
+
+async function* perform(run: RunDirectory, { config }: ResolvedConfig, { places, stop }: RunOptions): AsyncGenerator<RunEvent, void> {
+  let lastCheckpoint: string | null = null;
+  try {
+    await using session = await Session.start(places, config.hardware, { logFile: run.path('log', 'worker.log') });
+    const loop = trainingLoop({ session, config, places, run, stop });
+    let ended: RunEnd | null = null;
+    for (;;) {
+      const step = await loop.next();
+      if (!step.done) {
+        if (step.value.type === 'checkpoint') lastCheckpoint = step.value.path;
+        if (step.value.type === 'run_end') ended = step.value;
+        else yield recorded(run, step.value);
+        continue;
+      }
+      if (ended === null) throw new Error('internal: the loop ended without run_end');
+      if (ended.finished && config.evaluation.atEnd && !stop.aborted) {
+        const report = await evaluate({
+          session,
+          config,
+          places,
+          agent: step.value.agent,
+          splits: config.environment.kind === 'procgen' ? ['train', 'unseen'] : ['train'],
+          episodes: config.evaluation.episodes,
+          play: config.evaluation.play,
+          baselines: true,
+          run: run.folder,
+          update: ended.updates,
+        });
+        writeWhole(run.path('evaluations', `${ended.updates}.json`), `${JSON.stringify(report, null, 2)}\n`);
+        yield recorded(run, { type: 'evaluation', ...report });
+      }
+      run.writeEnd(ended);
+      yield recorded(run, ended);
+      return;
+    }
+  } catch (error) {
+    throw withWayBack(error, run.folder, lastCheckpoint);
+  }
+}
+
+function recorded<E extends RunEvent>(run: RunDirectory, event: E): E {
+  run.record(event);
+  return event;
+}
+
+/** Adds to a failure what was saved and how to go on. */
+function withWayBack(error: unknown, folder: string, lastCheckpoint: string | null): unknown {
+  if (!(error instanceof SrwmError)) return error;
+  const saved = lastCheckpoint === null ? 'This part of the run wrote no checkpoint.' : `Last good checkpoint: ${lastCheckpoint}.`;
+  Object.defineProperty(error, 'remedy', { value: `${error.remedy} ${saved} Go on with "srwm resume ${folder}".` });
+  return error;
+}
+
+export interface EvaluateRunOptions {
+  readonly folder: string;
+  readonly places: Places;
+  readonly splits: readonly Split[];
+  /** null takes the run's own setting. */
+  readonly episodes: number | null;
+  readonly play: readonly Play[] | null;
+  readonly baselines: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Evaluates the newest checkpoint of a run, and keeps the report beside it. */
+export async function evaluateRun(options: EvaluateRunOptions): Promise<EvaluationReport> {
+  const { folder, places, signal } = options;
+  const { config } = readRecord(folder);
+  const checkpoint = requireCheckpoint(folder, () => undefined);
+  await using session = await Session.start(places, config.hardware, { logFile: null, signal });
+  const spaces = await openPool(session, 'spaces', poolSpec({ ...config.environment, numEnvs: 1 }, 0, places.procgenLibrary));
+  await session.call('close_pool', { pool: 'spaces' });
+  const agent = agentOf(config.model, config.train.bptt, spaces, config.environment.blank);
+  await createParameters(session, agent, config.seed);
+  await restoreCheckpoint(session, checkpoint, { sets: [SET], optimizers: [], handles: [], pools: [] });
+  const report = await evaluate({
+    session,
+    config,
+    places,
+    agent,
+    splits: options.splits,
+    episodes: options.episodes ?? config.evaluation.episodes,
+    play: options.play ?? config.evaluation.play,
+    baselines: options.baselines,
+    run: folder,
+    update: checkpoint.counters.updates,
+  });
+  const file = `${folder}/evaluations/${checkpoint.counters.updates}-${new Date().toISOString().replaceAll(':', '')}.json`;
+  writeWhole(file, `${JSON.stringify(report, null, 2)}\n`);
+  return report;
+}
+
+function packageVersion(): string {
+  return (JSON.parse(readFileSync(path.join(packageFolder(), 'package.json'), 'utf8')) as { version: string }).version;
+}
