@@ -22,6 +22,7 @@ const OF_BRIDGE = {
   evaluate: ['client', 'protocol'],
   setup: ['protocol'],
   runs: ['client', 'protocol'],
+  runs: ['client', 'protocol'],
 };
 
 const layers = Object.keys(OF_SRC).map((layer) => {

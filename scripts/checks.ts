@@ -53,7 +53,7 @@ function pythonFolders(): string[] {
 
 /** Checks that need Node only. */
 export const typescriptChecks: readonly Check[] = [
-  program('types (tsc)', 'tsc', '--noEmit'),
+  program('types (tsc)', 'tsc', '--noEmit', '--pretty', 'false'),
   program('lint (eslint)', 'eslint', '.', '--max-warnings', '0'),
   program('format (prettier)', 'prettier', '--check', '.'),
   program('generated protocol is fresh', 'tsx', 'bridge/protocol/generate.ts', '--check'),
@@ -73,8 +73,8 @@ export const typescriptChecks: readonly Check[] = [
 
 /** Checks that need `.venv` with the tools of requirements-dev.lock. */
 export const pythonChecks: readonly Check[] = [
-  python('lint (ruff)', 'ruff', 'check', ...pythonFolders()),
-  python('format (ruff)', 'ruff', 'format', '--check', ...pythonFolders()),
+  python('lint (ruff)', 'ruff', 'check', '--output-format', 'concise', ...pythonFolders()),
+  python('format (ruff)', 'ruff', 'format', '--check', '--output-format', 'concise', ...pythonFolders()),
   python('layers of Python (import-linter)', 'lint-imports'),
   program('types (pyright)', 'pyright'),
 ];

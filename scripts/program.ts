@@ -28,7 +28,7 @@ export async function runProgram(
     all: true,
     buffer: false,
     reject: false,
-    env: { FORCE_COLOR: '0', ...options.environment },
+    env: { NO_COLOR: '1', ...options.environment },
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
   });
   const read = async (): Promise<void> => {
