@@ -1,4 +1,4 @@
-"""Fast-weight recurrences for PyTorch: one function an op, one reference and faster implementations behind each."""
+"""Fast-weight recurrences for PyTorch: one function an op, several implementations behind each."""
 
 from .dispatch import explain
 from .errors import KernelError

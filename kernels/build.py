@@ -1,6 +1,6 @@
 """Compiles the C++ kernels once and keeps the library in a cache, keyed by a hash of its sources.
 
-    python -m srwm.kernels.build        # prints {"built": ..., "path": ..., "reason": ...}
+python -m srwm.kernels.build        # prints {"built": ..., "path": ..., "reason": ...}
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def build() -> Build:
         return Build(built=False, path=str(library), reason='already compiled from these sources')
     compiler = find_compiler()
     if compiler is None:
-        return Build(built=False, path=None, reason=f'no C++ compiler found ({", ".join(COMPILERS)}, or set CXX)')
+        return Build(
+            built=False, path=None, reason=f'no C++ compiler found ({", ".join(COMPILERS)}, or set CXX)'
+        )
     try:
         library.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix='build-', dir=library.parent) as folder:
@@ -88,7 +90,9 @@ def compile_library(compiler: str, folder: Path) -> Path:
     jobs = []
     for source in sorted(SOURCES.glob('*.cpp')):
         target = folder / f'{source.stem}.o'
-        extra = INSTRUCTION_SET_FLAGS.get(source.name, ()) if platform.machine() in ('x86_64', 'AMD64') else ()
+        extra = (
+            INSTRUCTION_SET_FLAGS.get(source.name, ()) if platform.machine() in ('x86_64', 'AMD64') else ()
+        )
         command = [compiler, *FLAGS, *extra, STABLE_ABI, f'-I{torch_root / "include"}', '-c', str(source)]
         jobs.append((target, start([*command, '-o', str(target)])))
     try:
@@ -97,11 +101,17 @@ def compile_library(compiler: str, folder: Path) -> Path:
     finally:
         # After a failure the others would go on writing into a folder that is about to be removed.
         for _, job in jobs:
-            if job.poll() is None:
+            if job.stderr and not job.stderr.closed:
                 job.kill()
                 job.communicate()
     library = folder / 'srwm_cpu.so'
-    link = [compiler, '-shared', *(str(target) for target, _ in jobs), f'-L{torch_root / "lib"}', '-ltorch_cpu']
+    link = [
+        compiler,
+        '-shared',
+        *(str(target) for target, _ in jobs),
+        f'-L{torch_root / "lib"}',
+        '-ltorch_cpu',
+    ]
     finish(start([*link, '-s', '-o', str(library)]))
     return library
 

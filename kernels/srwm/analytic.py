@@ -1,7 +1,7 @@
 """The analytic backward pass in plain torch: what the reference implementation's op runs, on any device.
 
-Same equations as the compiled kernels (README.md, "Backward"). Only q, k, beta and the insertion of each step are kept
-from the forward pass; the weights before each step are rebuilt a segment at a time.
+Same equations as the compiled kernels (README.md, "Backward"). Only q, k, beta and the insertion of each step
+are kept from the forward pass; the weights before each step are rebuilt a segment at a time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SEGMENT = 16
 def forward(
     x: Tensor, w: Tensor, fast_weight_delta: Tensor | None, is_first: Tensor | None, *, input_softmax: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns y [T,B,H,Y], the final delta [B,H,D,C] and the saved steps [T,B,H,2D+4+C] as (q, k, beta, insertion)."""
+    """Returns y [T,B,H,Y], the final delta [B,H,D,C] and every q, k, beta, insertion [T,B,H,2D+4+C]."""
     state = initial_delta(x, w, fast_weight_delta)
     if input_softmax:
         x = torch.softmax(x, dim=-1)
@@ -46,14 +46,14 @@ def backward(
     input_softmax: bool,
     bptt: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns dx [T,B,H,D], dw [B,H,D,C] apart for every column of the batch, and the gradient of the first delta [B,H,D,C]."""
+    """Returns dx [T,B,H,D], dw [B,H,D,C] before its sum over the batch, and ddelta [B,H,D,C]."""
     head_dim, y_dim = x.shape[-1], output_dim(w)
     xs = torch.softmax(x, dim=-1) if input_softmax else x
     if dy is None:
         dy = x.new_zeros((*x.shape[:3], y_dim))
     state = initial_delta(x, w, fast_weight_delta)
     grad = torch.zeros_like(state) if ddelta_out is None else ddelta_out.clone()
-    # Whatever the state's cotangent, w gets the sum of all updates of grad: summed apart, nothing large cancels.
+    # w gets the sum of all updates of grad, and no cotangent of the state that would cancel against another.
     dw = torch.zeros_like(grad)
     dx = torch.empty_like(xs)
     q_all, k_all, beta_all, insertion_all = saved.split([head_dim, head_dim, 4, w.shape[-1]], dim=-1)

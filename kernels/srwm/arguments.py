@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor
 
@@ -36,7 +38,9 @@ def check(
     if w.dtype not in (torch.float32, torch.float64):
         raise wrong('w', 'be float32 or float64', name(w.dtype))
     if x.dtype != w.dtype and (x.dtype not in HALF_DTYPES or w.dtype != torch.float32):
-        raise wrong('x', f"have w's dtype {name(w.dtype)}, or be bfloat16 or float16 beside float32", name(x.dtype))
+        raise wrong(
+            'x', f"have w's dtype {name(w.dtype)}, or be bfloat16 or float16 beside float32", name(x.dtype)
+        )
     if input_softmax is not True and input_softmax is not False:
         raise wrong('input_softmax', 'be a bool', repr(input_softmax))
     if bptt not in BPTT_MODES:
@@ -46,7 +50,9 @@ def check(
         states = check_cu_seqlens(cu_seqlens, steps, batch)
     if fast_weight_delta is not None:
         if fast_weight_delta.shape != (states, heads, head_dim, columns):
-            raise wrong('fast_weight_delta', f'be {[states, heads, head_dim, columns]}', shape(fast_weight_delta))
+            raise wrong(
+                'fast_weight_delta', f'be {[states, heads, head_dim, columns]}', shape(fast_weight_delta)
+            )
         if fast_weight_delta.dtype != w.dtype:
             raise wrong('fast_weight_delta', f"have w's dtype {name(w.dtype)}", name(fast_weight_delta.dtype))
     if is_first is not None and (is_first.dtype != torch.bool or is_first.shape != (steps, batch)):
@@ -57,14 +63,18 @@ def check(
 
 
 def check_cu_seqlens(cu_seqlens: Tensor, steps: int, batch: int) -> int:
-    """Checks cu_seqlens [N+1] and returns N; its values are read only where that needs no wait for a device."""
+    """Checks cu_seqlens [N+1] and returns N; reads its values only where that waits for no device."""
     if batch != 1:
         raise wrong('x', 'have B = 1 where cu_seqlens is given', f'B = {batch}')
     if cu_seqlens.dtype != torch.int32 or cu_seqlens.dim() != 1 or len(cu_seqlens) < 2:
-        raise wrong('cu_seqlens', 'be int32 [N+1] with N of at least 1', f'{name(cu_seqlens.dtype)} {shape(cu_seqlens)}')
+        raise wrong(
+            'cu_seqlens',
+            'be int32 [N+1] with N of at least 1',
+            f'{name(cu_seqlens.dtype)} {shape(cu_seqlens)}',
+        )
     if cu_seqlens.device.type == 'cpu' and not torch.compiler.is_compiling() and type(cu_seqlens) is Tensor:
         ends = cu_seqlens.tolist()
-        if ends[0] != 0 or ends[-1] != steps or any(a > b for a, b in zip(ends, ends[1:], strict=False)):
+        if ends[0] != 0 or ends[-1] != steps or any(a > b for a, b in itertools.pairwise(ends)):
             raise wrong('cu_seqlens', f'rise from 0 to T = {steps}', str(ends))
     return cu_seqlens.shape[0] - 1
 

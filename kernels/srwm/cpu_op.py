@@ -23,15 +23,31 @@ def load() -> str | None:
         torch.ops.load_library(found.path)
     except OSError as error:
         return f'the compiled library does not load: {error}'
+    register()
+    return None
+
+
+@functools.cache
+def register() -> None:
+    """Tells torch about the loaded ops, which it accepts once a process."""
     register_fakes('cpu', saved_shape)
     register_autograd('cpu', None)
-    return None
 
 
 @torch.compiler.assume_constant_result
 def missing() -> str:
     """Returns why the compiled ops are missing, or an empty string; a constant to torch.compile."""
     return load() or ''
+
+
+def refusal(device_type: str) -> str:
+    """Returns why the compiled ops cannot serve a device, or an empty string."""
+    return missing() if device_type == 'cpu' else f'it runs on cpu tensors, got {device_type}'
+
+
+def describe() -> str:
+    """Says what runs: `explain` quotes it."""
+    return f'compiled kernels for this processor (float32: {instruction_set()})'
 
 
 def saved_shape(x: Tensor, y_dim: int, step: bool) -> tuple[int, ...]:
@@ -42,5 +58,5 @@ def saved_shape(x: Tensor, y_dim: int, step: bool) -> tuple[int, ...]:
 
 
 def instruction_set(limit: int = -1) -> str:
-    """Returns the instruction set in use for float32, after lowering it to at most `limit` (0, 1, 2) where that is given."""
+    """Returns the instruction set of float32, after a limit of 0, 1 or 2 has set the best one up to it."""
     return ('portable', 'avx2', 'avx512')[torch.ops.srwm.cpu_instruction_set(limit)]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class StepOutput(NamedTuple):
-    """What one step makes: y [B,H,Y], q and k [B,H,D], beta [B,H,4], insertion [B,H,C] (all of the step's own weights)."""
+    """What one step makes: y [B,H,Y], q and k [B,H,D], beta [B,H,4] and insertion [B,H,C]."""
 
     y: Tensor
     q: Tensor
@@ -31,7 +31,7 @@ def reference(
     input_softmax: bool,
     bptt: str = 'unroll',
 ) -> tuple[Tensor, Tensor]:
-    """Returns y [T,B,H,Y] and the final fast_weight_delta [B,H,D,C] of the SRWM (Irie et al. 2022, equations 5 to 8).
+    """Returns y [T,B,H,Y] and the final fast_weight_delta [B,H,D,C] (Irie et al. 2022, equations 5 to 8).
 
     x [T,B,H,D]; w [H,D,C] with columns (y, q, k, beta); fast_weight_delta [B,H,D,C], None is zero;
     is_first [T,B] bool: before step t the fast weights go back to w. Differentiable any number of times.

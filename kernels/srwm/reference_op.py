@@ -1,6 +1,8 @@
-"""The ops srwm::forward_reference and srwm::backward_reference: the reference as opaque, functional torch ops."""
+"""The ops srwm::forward_reference and srwm::backward_reference: the reference as functional torch ops."""
 
 from __future__ import annotations
+
+import itertools
 
 import torch
 from torch import Tensor
@@ -48,7 +50,7 @@ def backward_reference(
     step: bool,
     delta_gradient: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns (dx, dw, gradient of fast_weight_delta); the last is empty unless asked for and bptt is "unroll"."""
+    """Returns dx, dw and ddelta; the last is empty unless it is asked for and bptt is "unroll"."""
     parts = []
     for steps, batch in spans(x, cu_seqlens):
         sequence = (x[steps], w, part(fast_weight_delta, batch), part(is_first, steps), saved[steps])
@@ -66,9 +68,13 @@ def saved_width(head_dim: int, y_dim: int, step: bool) -> int:
 
 
 def second_derivative(
-    inputs: tuple[Tensor | None, ...], cotangents: tuple[Tensor | None, ...], *, input_softmax: bool, bptt: str
+    inputs: tuple[Tensor | None, ...],
+    cotangents: tuple[Tensor | None, ...],
+    *,
+    input_softmax: bool,
+    bptt: str,
 ) -> list[Tensor | None]:
-    """Returns the gradients of (dy, ddelta_out, x, w, fast_weight_delta) by differentiating the plain reference twice.
+    """Returns the gradients of (dy, ddelta_out, x, w, fast_weight_delta), from the plain reference.
 
     `inputs` are those five and is_first; `cotangents` belong to the backward op's (dx, dw, ddelta).
     """
@@ -77,7 +83,11 @@ def second_derivative(
         leaves = [None if t is None else t.detach().requires_grad_() for t in inputs[:5]]
         dy, ddelta_out, x, w, delta = leaves
         outputs = reference(x, w, delta, is_first, input_softmax=input_softmax, bptt=bptt)
-        pairs = [(o, g) for o, g in zip(outputs, (dy, ddelta_out), strict=True) if g is not None and o.requires_grad]
+        pairs = [
+            (o, g)
+            for o, g in zip(outputs, (dy, ddelta_out), strict=True)
+            if g is not None and o.requires_grad
+        ]
         wanted = [t for t in (x, w, delta) if t is not None]
         first = torch.autograd.grad(*transposed(pairs, wanted), create_graph=True, allow_unused=True)
         seeds = [(f, c) for f, c in zip(first, cotangents, strict=False) if f is not None and c is not None]
@@ -100,4 +110,4 @@ def spans(x: Tensor, cu_seqlens: Tensor | None) -> list[tuple[slice, slice]]:
     if cu_seqlens is None:
         return [(slice(None), slice(None))]
     ends = cu_seqlens.tolist()
-    return [(slice(a, b), slice(n, n + 1)) for n, (a, b) in enumerate(zip(ends, ends[1:], strict=False))]
+    return [(slice(a, b), slice(n, n + 1)) for n, (a, b) in enumerate(itertools.pairwise(ends))]

@@ -1,7 +1,8 @@
 """What torch must know of each implementation's two ops: fake outputs (graphs, compile) and autograd.
 
 Both implementations share schemas:
-forward_<implementation>(x, w, fast_weight_delta, is_first, cu_seqlens, input_softmax, step, save) -> (y, delta, saved)
+forward_<implementation>(x, w, fast_weight_delta, is_first, cu_seqlens, input_softmax, step, save)
+                         -> (y, delta, saved)
 backward_<implementation>(dy, ddelta_out, x, w, fast_weight_delta, delta_out, is_first, cu_seqlens, saved,
                           input_softmax, step, delta_gradient) -> (dx, dw, ddelta)
 """
@@ -9,6 +10,7 @@ backward_<implementation>(dy, ddelta_out, x, w, fast_weight_delta, delta_out, is
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,22 +18,46 @@ from torch import Tensor
 from ..errors import KernelError
 from .reference import output_dim
 
+# One gradient for each input of an op.
+Gradients = tuple[Tensor | None, ...]
+
 
 def register_fakes(implementation: str, saved_shape: Callable[[Tensor, int, bool], tuple[int, ...]]) -> None:
     """Gives both ops their output shapes; `saved_shape(x, Y, step)` is the implementation's own."""
 
-    @torch.library.register_fake(f'srwm::forward_{implementation}')
-    def forward(x, w, fast_weight_delta, is_first, cu_seqlens, input_softmax, step, save):  # noqa: ANN001, ANN202
+    def forward(
+        x: Tensor,
+        w: Tensor,
+        fast_weight_delta: Tensor | None,
+        is_first: Tensor | None,
+        cu_seqlens: Tensor | None,
+        input_softmax: bool,
+        step: bool,
+        save: bool,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         y = x.new_empty((*x.shape[:3], output_dim(w)))
-        delta = x.new_empty((sequences(x, cu_seqlens), *w.shape))
-        return y, delta, x.new_empty(saved_shape(x, output_dim(w), step) if save else (0,))
+        end = x.new_empty((sequences(x, cu_seqlens), *w.shape))
+        return y, end, x.new_empty(saved_shape(x, output_dim(w), step) if save else (0,))
 
-    @torch.library.register_fake(f'srwm::backward_{implementation}')
-    def backward(  # noqa: ANN202
-        dy, ddelta_out, x, w, fast_weight_delta, delta_out, is_first, cu_seqlens, saved, input_softmax, step, delta_gradient  # noqa: ANN001, E501
-    ):
+    def backward(
+        dy: Tensor | None,
+        ddelta_out: Tensor | None,
+        x: Tensor,
+        w: Tensor,
+        fast_weight_delta: Tensor | None,
+        delta_out: Tensor,
+        is_first: Tensor | None,
+        cu_seqlens: Tensor | None,
+        saved: Tensor,
+        input_softmax: bool,
+        step: bool,
+        delta_gradient: bool,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         ddelta = x.new_empty(delta_out.shape if delta_gradient and not step else (0,))
         return x.new_empty(x.shape), w.new_empty(w.shape), ddelta
+
+    torch.library.register_fake(f'srwm::forward_{implementation}', forward)
+    torch.library.register_fake(f'srwm::backward_{implementation}', backward)
 
 
 def sequences(x: Tensor, cu_seqlens: Tensor | None) -> int:
@@ -39,14 +65,18 @@ def sequences(x: Tensor, cu_seqlens: Tensor | None) -> int:
     return x.shape[1] if cu_seqlens is None else cu_seqlens.shape[0] - 1
 
 
-def register_autograd(implementation: str, second_derivative: Callable[..., list[Tensor | None]] | None) -> None:
-    """Makes the forward op differentiable through the backward op, and that one through `second_derivative` if given."""
+def register_autograd(
+    implementation: str, second_derivative: Callable[..., list[Tensor | None]] | None
+) -> None:
+    """Makes the forward op differentiable, and the backward op where there is a `second_derivative`."""
     run = getattr(torch.ops.srwm, f'backward_{implementation}').default
 
-    def backward(ctx, dy: Tensor | None, ddelta_out: Tensor | None, _: None):  # noqa: ANN001, ANN202
+    def backward(ctx: Any, dy: Tensor | None, ddelta_out: Tensor | None, _: None) -> Gradients:
         x, w, delta, delta_out, is_first, cu_seqlens, saved = ctx.saved_tensors
         if not ctx.save:
-            raise KernelError('KERNEL_ARGUMENT', 'srwm: a backward pass needs save=True in the forward op, got False.')
+            raise KernelError(
+                'KERNEL_ARGUMENT', 'srwm: a backward pass needs save=True in the forward op, got False.'
+            )
         if dy is None and ddelta_out is None:
             return (None,) * 8
         want = ctx.needs_input_grad[2]
@@ -54,7 +84,7 @@ def register_autograd(implementation: str, second_derivative: Callable[..., list
         dx, dw, ddelta = run(dy, ddelta_out, *inputs, ctx.input_softmax, ctx.step, want)
         return dx, dw, ddelta if want and not ctx.step else None, None, None, None, None, None
 
-    def backward_twice(ctx, *cotangents: Tensor | None):  # noqa: ANN001, ANN202
+    def backward_twice(ctx: Any, *cotangents: Tensor | None) -> Gradients:
         *inputs, cu_seqlens = ctx.saved_tensors
         if second_derivative is None or cu_seqlens is not None:
             raise KernelError(
@@ -64,14 +94,18 @@ def register_autograd(implementation: str, second_derivative: Callable[..., list
                 'Pass implementation="reference".',
             )
         bptt = 'step' if ctx.step else 'unroll'
-        dy, ddelta, x, w, delta = second_derivative(inputs, cotangents, input_softmax=ctx.input_softmax, bptt=bptt)
+        dy, ddelta, x, w, delta = second_derivative(
+            inputs, cotangents, input_softmax=ctx.input_softmax, bptt=bptt
+        )
         return dy, ddelta, x, w, delta, *(None,) * 7
 
     torch.library.register_autograd(f'srwm::forward_{implementation}', backward, setup_context=setup_forward)
-    torch.library.register_autograd(f'srwm::backward_{implementation}', backward_twice, setup_context=setup_backward)
+    torch.library.register_autograd(
+        f'srwm::backward_{implementation}', backward_twice, setup_context=setup_backward
+    )
 
 
-def setup_forward(ctx, inputs, output) -> None:  # noqa: ANN001
+def setup_forward(ctx: Any, inputs: Any, output: Any) -> None:
     x, w, delta, is_first, cu_seqlens, ctx.input_softmax, ctx.step, ctx.save = inputs
     _, delta_out, saved = output
     # An unused output then arrives as None, not as a tensor of zeros to be read.
@@ -80,7 +114,7 @@ def setup_forward(ctx, inputs, output) -> None:  # noqa: ANN001
     ctx.save_for_backward(x, w, delta, delta_out, is_first, cu_seqlens, saved)
 
 
-def setup_backward(ctx, inputs, output) -> None:  # noqa: ANN001
+def setup_backward(ctx: Any, inputs: Any, output: Any) -> None:
     dy, ddelta_out, x, w, delta, _, is_first, cu_seqlens, _, ctx.input_softmax, ctx.step, _ = inputs
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(dy, ddelta_out, x, w, delta, is_first, cu_seqlens)

@@ -64,6 +64,7 @@ def poisoned_memory() -> Iterator[None]:
     """Fills every fresh tensor with NaN, so that an element that no kernel writes shows."""
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)
-    assert torch.utils.deterministic.fill_uninitialized_memory and torch.empty(4).isnan().all()
+    assert torch.utils.deterministic.fill_uninitialized_memory
+    assert torch.empty(4).isnan().all()
     yield
     torch.use_deterministic_algorithms(before)

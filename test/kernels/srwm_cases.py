@@ -85,7 +85,11 @@ def evaluate(run: Callable, case: Case, dtype: torch.dtype, **options: object) -
     if pairs := [pair for pair in pairs if pair[0].requires_grad]:
         outputs, cotangents = zip(*pairs, strict=True)
         grads = torch.autograd.grad(outputs, leaves, cotangents, materialize_grads=True)
-    return {'y': y.detach(), 'w_end': w.detach() + end.detach(), **dict(zip(('dx', 'dw', 'ddelta'), grads, strict=False))}
+    return {
+        'y': y.detach(),
+        'w_end': w.detach() + end.detach(),
+        **dict(zip(('dx', 'dw', 'ddelta'), grads, strict=False)),
+    }
 
 
 def truth(case: Case, **options: object) -> dict[str, Tensor]:

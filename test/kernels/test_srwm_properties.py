@@ -17,7 +17,7 @@ def test_a_sequence_cut_in_two_with_carried_state_equals_one(run: Callable, bptt
     case = make_case(21, 3, 2, 16, 16, seed=1)
     options = {'input_softmax': True, 'bptt': bptt}
 
-    def in_two(x, w, delta, is_first, **options):  # noqa: ANN001, ANN003, ANN202
+    def in_two(x, w, delta, is_first, **options):
         first, middle = run(x[:8], w, delta, is_first[:8], **options)
         second, end = run(x[8:], w, middle, is_first[8:], **options)
         return torch.cat([first, second]), end
@@ -32,7 +32,8 @@ def test_the_reference_gives_the_same_bits_in_two_halves() -> None:
     y, end = reference(case.x, case.w, case.delta, case.is_first, input_softmax=False)
     first, middle = reference(case.x[:4], case.w, case.delta, case.is_first[:4], input_softmax=False)
     second, last = reference(case.x[4:], case.w, middle, case.is_first[4:], input_softmax=False)
-    assert torch.equal(torch.cat([first, second]), y) and torch.equal(last, end)
+    assert torch.equal(torch.cat([first, second]), y)
+    assert torch.equal(last, end)
 
 
 @pytest.mark.parametrize('bptt', ['unroll', 'step'])
@@ -43,7 +44,7 @@ def test_an_episode_boundary_inside_equals_two_separate_sequences(run: Callable,
     is_first[6] = True
     joined = evaluate(run, Case(**vars(case) | {'is_first': is_first}), torch.float64, **options)
 
-    def apart(x, w, delta, is_first, **options):  # noqa: ANN001, ANN003, ANN202
+    def apart(x, w, delta, is_first, **options):
         first, _ = run(x[:6], w, delta, None, **options)
         second, end = run(x[6:], w, None, None, **options)
         return torch.cat([first, second]), end
@@ -55,16 +56,19 @@ def test_step_trains_only_the_columns_of_y_and_returns_a_detached_state(run: Cal
     case = make_case(11, 3, 2, 16, 16, seed=4)
     x, w, delta = (t.float().requires_grad_() for t in (case.x, case.w, case.delta))
     y, end = run(x, w, delta, case.is_first, input_softmax=True, bptt='step')
-    assert y.requires_grad and not end.requires_grad
+    assert y.requires_grad
+    assert not end.requires_grad
     dx, dw, ddelta = torch.autograd.grad(y, [x, w, delta], case.dy.float(), allow_unused=True)
-    assert (dw[..., 16:] == 0).all() and dw[..., :16].abs().min() > 0 and dx.abs().min() > 0
+    assert (dw[..., 16:] == 0).all()
+    assert dw[..., :16].abs().min() > 0
+    assert dx.abs().min() > 0
     assert ddelta is None or (ddelta == 0).all()
 
 
 def test_step_equals_calls_of_one_step_with_a_detached_state(run: Callable) -> None:
     case = make_case(9, 2, 1, 5, 5, seed=5)
 
-    def by_step(x, w, delta, is_first, **options):  # noqa: ANN001, ANN003, ANN202
+    def by_step(x, w, delta, is_first, **options):
         outputs = []
         for t in range(len(x)):
             y, delta = run(x[t : t + 1], w, delta.detach(), is_first[t : t + 1], **options)
@@ -97,13 +101,15 @@ def test_one_step_reads_y_from_the_slow_weights_and_rates_near_zero_change_nothi
     x, w = torch.cat([case.x[..., :4], ones], dim=-1), case.w.clone()
     w[..., 4, -4:] = -1e3
     y, delta = run(x, w, input_softmax=False)
-    assert error(y, torch.einsum('tbhd,hdy->tbhy', x, w[..., :5])) <= 1e-12 and delta.abs().max() <= 1e-12
+    assert error(y, torch.einsum('tbhd,hdy->tbhy', x, w[..., :5])) <= 1e-12
+    assert delta.abs().max() <= 1e-12
 
 
 def test_no_steps_hand_the_state_through(run: Callable) -> None:
     case = make_case(0, 2, 1, 5, 5)
     y, end = run(case.x, case.w, case.delta, case.is_first, input_softmax=True)
-    assert y.shape == (0, 2, 1, 5) and torch.equal(end, case.delta)
+    assert y.shape == (0, 2, 1, 5)
+    assert torch.equal(end, case.delta)
     assert end.data_ptr() != case.delta.data_ptr()
 
 
@@ -111,7 +117,9 @@ def test_inputs_are_never_written(run: Callable) -> None:
     case = make_case(5, 2, 2, 16, 16)
     before = [t.clone() for t in (case.x, case.w, case.delta, case.is_first)]
     evaluate(run, case, torch.float64, input_softmax=True)
-    assert all(torch.equal(a, b) for a, b in zip(before, (case.x, case.w, case.delta, case.is_first), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(before, (case.x, case.w, case.delta, case.is_first), strict=True)
+    )
 
 
 def test_only_the_state_may_carry_a_gradient(run: Callable) -> None:
@@ -120,13 +128,19 @@ def test_only_the_state_may_carry_a_gradient(run: Callable) -> None:
     for outputs in (0, 1):
         found = run(x, w, delta, case.is_first, input_softmax=True)[outputs].sum()
         expected = reference(x, w, delta, case.is_first, input_softmax=True)[outputs].sum()
-        pairs = zip(torch.autograd.grad(found, [x, w, delta]), torch.autograd.grad(expected, [x, w, delta]), strict=True)
+        pairs = zip(
+            torch.autograd.grad(found, [x, w, delta]),
+            torch.autograd.grad(expected, [x, w, delta]),
+            strict=True,
+        )
         assert all(error(a, b) <= 1e-12 for a, b in pairs)
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize('bptt', ['unroll', 'step'])
-def test_the_compiled_form_gives_the_same_bits_for_any_number_of_threads(dtype: torch.dtype, bptt: str) -> None:
+def test_the_compiled_form_gives_the_same_bits_for_any_number_of_threads(
+    dtype: torch.dtype, bptt: str
+) -> None:
     from srwm.kernels.srwm import cpu_op
 
     if cpu_op.missing():
@@ -143,11 +157,13 @@ def test_the_compiled_form_gives_the_same_bits_for_any_number_of_threads(dtype: 
 @pytest.mark.parametrize('input_softmax', [True, False])
 @pytest.mark.parametrize('carried', [True, False], ids=['carried', 'fresh'])
 @pytest.mark.parametrize('resets', ['none', 'pair'])
-def test_gradients_equal_finite_differences(implementation: str, resets: str, carried: bool, input_softmax: bool) -> None:
+def test_gradients_equal_finite_differences(
+    implementation: str, resets: str, carried: bool, input_softmax: bool
+) -> None:
     case = make_case(4, 2, 1, 3, 2, carried=carried, resets=resets, seed=10)
     leaves = [t.clone().requires_grad_() for t in (case.x, case.w, case.delta) if t is not None]
 
-    def function(x, w, delta=None):  # noqa: ANN001, ANN202
+    def function(x, w, delta=None):
         return srwm(x, w, delta, case.is_first, input_softmax=input_softmax, implementation=implementation)
 
     assert torch.autograd.gradcheck(function, leaves)
@@ -160,7 +176,7 @@ def test_the_reference_has_second_derivatives(as_op: bool, bptt: str) -> None:
     leaves = [t.clone().requires_grad_() for t in (case.x, case.w, case.delta)]
     options = {'input_softmax': True, 'bptt': bptt}
 
-    def function(*leaves):  # noqa: ANN002, ANN202
+    def function(*leaves):
         if as_op:
             y, end = srwm(*leaves, case.is_first, implementation='reference', **options)
         else:
@@ -174,7 +190,8 @@ def test_the_reference_has_second_derivatives(as_op: bool, bptt: str) -> None:
         x, w, delta = leaves
         (dx,) = torch.autograd.grad(function(x, w, delta).square().sum(), x, create_graph=True)
         (second,) = torch.autograd.grad(dx.square().sum(), w)
-        assert (second[..., 2:] == 0).all() and second[..., :2].abs().min() > 0
+        assert (second[..., 2:] == 0).all()
+        assert second[..., :2].abs().min() > 0
 
 
 def test_the_compiled_form_says_that_it_has_no_second_derivatives() -> None:
@@ -208,7 +225,9 @@ def test_rearrangements_of_the_arithmetic_agree() -> None:
     for t in range(23):
         outputs.append(torch.einsum('bhd,bhdy->bhy', case.x[t], memory))
         write = beta[t, ..., :1] * k[t]
-        memory = memory + write.unsqueeze(-1) * torch.einsum('bhd,bhdy->bhy', q[t] - k[t], memory).unsqueeze(-2)
+        memory = memory + write.unsqueeze(-1) * torch.einsum('bhd,bhdy->bhy', q[t] - k[t], memory).unsqueeze(
+            -2
+        )
     assert error(torch.stack(outputs), y) <= 1e-12
     eigenvalue = 1 + beta[..., 0] * ((q - k) * k).sum(-1)
     assert ((eigenvalue > 0) & (eigenvalue < 1.25)).all()
@@ -216,4 +235,6 @@ def test_rearrangements_of_the_arithmetic_agree() -> None:
 
 def test_long_sequences_keep_their_gradients_through_the_walk_back(run: Callable) -> None:
     case = make_case(200, 1, 1, 16, 16, resets='some', seed=13)
-    assert_close(evaluate(run, case, torch.float64, input_softmax=True), truth(case, input_softmax=True), 1e-12)
+    assert_close(
+        evaluate(run, case, torch.float64, input_softmax=True), truth(case, input_softmax=True), 1e-12
+    )

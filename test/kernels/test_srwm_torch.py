@@ -11,7 +11,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from srwm.kernels import srwm
 
 
-def op(name: str, implementation: str):  # noqa: ANN201
+def op(name: str, implementation: str):
     return getattr(torch.ops.srwm, f'{name}_{implementation}').default
 
 
@@ -41,14 +41,15 @@ def test_fake_tensors_have_the_shapes_of_real_ones(implementation: str) -> None:
 def test_meta_tensors_pass_through_auto() -> None:
     x, w = torch.empty(4, 2, 3, 5, device='meta'), torch.empty(3, 5, 21, device='meta')
     y, delta = srwm(x, w, input_softmax=True)
-    assert y.shape == (4, 2, 3, 7) and delta.shape == (2, 3, 5, 21)
+    assert y.shape == (4, 2, 3, 7)
+    assert delta.shape == (2, 3, 5, 21)
 
 
 @pytest.mark.parametrize('bptt', ['unroll', 'step'])
 def test_a_traced_graph_holds_one_op_forward_and_one_backward(implementation: str, bptt: str) -> None:
     case = make_case(4, 2, 1, 3, 3)
 
-    def gradient(x, w, delta, is_first, dy):  # noqa: ANN001, ANN202
+    def gradient(x, w, delta, is_first, dy):
         x = x.detach().requires_grad_()
         y, _ = srwm(x, w, delta, is_first, input_softmax=True, bptt=bptt, implementation=implementation)
         return torch.autograd.grad(y, x, dy)[0]
@@ -66,11 +67,15 @@ def test_compiles_as_one_full_graph_with_gradients(implementation: str, bptt: st
     options = {'input_softmax': True, 'bptt': bptt, 'implementation': implementation}
 
     @torch.compile(fullgraph=True, backend='aot_eager', dynamic=False)
-    def compiled(x, w, delta, is_first, **options):  # noqa: ANN001, ANN003, ANN202
+    def compiled(x, w, delta, is_first, **options):
         y, end = srwm(x * 1.0, w, delta, is_first, **options)
         return y * 1.0, end
 
-    assert_close(evaluate(compiled, case, torch.float64, **options), evaluate(srwm, case, torch.float64, **options), 1e-13)
+    assert_close(
+        evaluate(compiled, case, torch.float64, **options),
+        evaluate(srwm, case, torch.float64, **options),
+        1e-13,
+    )
 
 
 def test_compiles_with_the_implementation_left_to_dispatch() -> None:
@@ -83,9 +88,13 @@ def test_compiles_with_the_implementation_left_to_dispatch() -> None:
 
 def test_runs_in_inference_mode_and_saves_nothing_without_gradients(implementation: str) -> None:
     case = make_case(1, 4, 2, 16, 16)
-    expected = srwm(case.x, case.w, case.delta, case.is_first, input_softmax=True, implementation=implementation)
+    expected = srwm(
+        case.x, case.w, case.delta, case.is_first, input_softmax=True, implementation=implementation
+    )
     with torch.inference_mode():
-        found = srwm(case.x, case.w, case.delta, case.is_first, input_softmax=True, implementation=implementation)
+        found = srwm(
+            case.x, case.w, case.delta, case.is_first, input_softmax=True, implementation=implementation
+        )
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
     assert not found[0].requires_grad
     saved = op('forward', implementation)(case.x, case.w, None, None, None, True, False, False)[2]
