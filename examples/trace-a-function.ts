@@ -11,10 +11,14 @@ import { GraphError, matmul, scan, softmax, tensorSpec, trace, transpose, zeros 
 
 const sequence = tensorSpec([2, 5, 8]);
 
-const attention = trace('attention', { query: sequence, key: sequence, value: sequence }, ({ query, key, value }) => {
-  const scores = matmul(query, transpose(key, -1, -2)).mul(1 / Math.sqrt(8));
-  return { y: softmax(scores, -1).matmul(value) };
-});
+const attention = trace(
+  'attention',
+  { query: sequence, key: sequence, value: sequence },
+  ({ query, key, value }) => {
+    const scores = matmul(query, transpose(key, -1, -2)).mul(1 / Math.sqrt(8));
+    return { y: softmax(scores, -1).matmul(value) };
+  },
+);
 console.log(attention.text());
 
 const runningSum = trace('running_sum', { xs: tensorSpec([5, 3]) }, ({ xs }) => {

@@ -26,10 +26,13 @@ process.once('SIGINT', () => stop.abort());
 try {
   for await (const event of train(config, { folder, signal: stop.signal })) {
     if (event.type === 'update' && event.index % 64 === 0 && event.episode_return !== null) {
-      console.log(`${event.env_steps.toLocaleString('en').padStart(7)} env steps, return ${event.episode_return.mean.toFixed(2)}`);
+      console.log(
+        `${event.env_steps.toLocaleString('en').padStart(7)} env steps, return ${event.episode_return.mean.toFixed(2)}`,
+      );
     }
     if (event.type === 'evaluation') {
-      const mean = (name: string) => event.splits.find((split) => split.name === name)?.games[0]?.mean_return.toFixed(2);
+      const mean = (name: string) =>
+        event.splits.find((split) => split.name === name)?.games[0]?.mean_return.toFixed(2);
       const [sampled, greedy] = [mean('train/sampled'), mean('train/greedy')];
       console.log(`on its own: sampled ${sampled}, greedy ${greedy}; at random ${mean('train/random')}`);
     }

@@ -11,9 +11,9 @@ import { hostTensor, openSession, tensorSpec, toTypedArray, trace, vtrace, type 
 const T = 3;
 const row = tensorSpec([T, 1]);
 const inputs = { logRhos: row, discounts: row, rewards: row, values: row, bootstrapValue: tensorSpec([1]) };
-const graph = trace('vtrace', inputs, (given) =>
-  ({ ...vtrace(given, { clipRhoThreshold: 1, clipPgRhoThreshold: 1, lambda: 1 }) }),
-);
+const graph = trace('vtrace', inputs, (given) => ({
+  ...vtrace(given, { clipRhoThreshold: 1, clipPgRhoThreshold: 1, lambda: 1 }),
+}));
 
 // The second step ends an episode: nothing flows back across it.
 const logRhos = [0.2, -0.4, 0.1];
@@ -35,7 +35,8 @@ function byHand(): number[] {
   return vs;
 }
 
-const column = (numbers: readonly number[]): HostTensor => hostTensor('float32', Float32Array.from(numbers), [T, 1]);
+const column = (numbers: readonly number[]): HostTensor =>
+  hostTensor('float32', Float32Array.from(numbers), [T, 1]);
 await using session = await openSession({ device: 'cpu', threads: 1 });
 const { vs } = await session.compute(graph, {
   logRhos: column(logRhos),

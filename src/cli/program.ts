@@ -7,7 +7,10 @@ import { parseAssignment, presetNamed, resolveConfig, type ResolvedConfig } from
 import { readRecord } from '../train/index.ts';
 
 /** A person's own program: yields whatever it wants to report. */
-export type RunFunction = (context: { readonly config: unknown; readonly signal: AbortSignal }) => AsyncIterable<unknown>;
+export type RunFunction = (context: {
+  readonly config: unknown;
+  readonly signal: AbortSignal;
+}) => AsyncIterable<unknown>;
 
 export type Target =
   | { readonly kind: 'config'; readonly name: string; readonly resolved: ResolvedConfig }
@@ -22,7 +25,10 @@ export async function targetOf(word: string, sets: readonly string[], cwd: strin
     const exported = await loadDefault(path.resolve(cwd, word));
     if (typeof exported === 'function') return { kind: 'function', name: word, run: exported as RunFunction };
     if (typeof exported !== 'object' || exported === null || !('config' in exported)) {
-      throw new SrwmError('CONFIG_FILE', `${word}: the default export must be defineRun(...) or an async function, got ${typeof exported}.`);
+      throw new SrwmError(
+        'CONFIG_FILE',
+        `${word}: the default export must be defineRun(...) or an async function, got ${typeof exported}.`,
+      );
     }
     return { kind: 'config', name: word, resolved: resolveConfig(exported.config, word, assignments) };
   }
@@ -31,11 +37,16 @@ export async function targetOf(word: string, sets: readonly string[], cwd: strin
     return { kind: 'config', name: word, resolved: resolveConfig(config, `run ${word}`, assignments) };
   }
   const preset = presetNamed(word);
-  return { kind: 'config', name: preset.name, resolved: resolveConfig(preset.config(), `preset ${word}`, assignments) };
+  return {
+    kind: 'config',
+    name: preset.name,
+    resolved: resolveConfig(preset.config(), `preset ${word}`, assignments),
+  };
 }
 
 async function loadDefault(file: string): Promise<unknown> {
-  if (!existsSync(file)) throw new SrwmError('CONFIG_FILE', `train: "${file}" must be a file, but it does not exist.`);
+  if (!existsSync(file))
+    throw new SrwmError('CONFIG_FILE', `train: "${file}" must be a file, but it does not exist.`);
   try {
     const { register } = await import('tsx/esm/api');
     const unregister = register();

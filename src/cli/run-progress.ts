@@ -65,7 +65,8 @@ function updateLine(update: Update, total: number): string {
 
 function duration(seconds: number): string {
   const rounded = Math.round(seconds);
-  if (rounded >= 3600) return `${Math.floor(rounded / 3600)}h${String(Math.floor((rounded % 3600) / 60)).padStart(2, '0')}m`;
+  if (rounded >= 3600)
+    return `${Math.floor(rounded / 3600)}h${String(Math.floor((rounded % 3600) / 60)).padStart(2, '0')}m`;
   return `${Math.floor(rounded / 60)}m${String(rounded % 60).padStart(2, '0')}s`;
 }
 

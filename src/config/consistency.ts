@@ -22,7 +22,12 @@ function* modelFaults({ model, environment }: Config): Iterable<string> {
   if (encoder.kind !== 'mlp' && environment.kind === 'recall') {
     yield `model.encoder.kind must be mlp for environment.kind recall, whose observations are no images, got ${encoder.kind}.`;
   }
-  const side = encoder.kind === 'patch_conv' ? encoder.patch : encoder.kind === 'impala_resnet' ? encoder.spaceToDepth : 1;
+  const side =
+    encoder.kind === 'patch_conv'
+      ? encoder.patch
+      : encoder.kind === 'impala_resnet'
+        ? encoder.spaceToDepth
+        : 1;
   const sides = environment.kind === 'catch' ? [environment.rows, environment.columns] : [64];
   if (sides.some((size) => size % side !== 0)) {
     yield `model.encoder: image sides (${sides.join(' x ')}) must be multiples of its patches, got patches of ${side}.`;

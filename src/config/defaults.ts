@@ -1,5 +1,13 @@
 /** What each kind of section starts from. Every default of the system is in this folder. */
-import type { AlgorithmConfig, Config, EnvironmentConfig, ImpalaConfig, ModelConfig, PpoConfig, TrainConfig } from './schema.ts';
+import type {
+  AlgorithmConfig,
+  Config,
+  EnvironmentConfig,
+  ImpalaConfig,
+  ModelConfig,
+  PpoConfig,
+  TrainConfig,
+} from './schema.ts';
 
 type OfKind<U extends { kind: string }, K extends U['kind']> = Extract<U, { kind: K }>;
 type Defaults<U extends { kind: string }> = { readonly [K in U['kind']]: OfKind<U, K> };
@@ -37,7 +45,10 @@ export const optimizers: Defaults<TrainConfig['optimizer']> = {
   adam: { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-5 },
 };
 
-export const schedules: Defaults<TrainConfig['schedule']> = { constant: { kind: 'constant' }, linear: { kind: 'linear' } };
+export const schedules: Defaults<TrainConfig['schedule']> = {
+  constant: { kind: 'constant' },
+  linear: { kind: 'linear' },
+};
 
 export const environments: Defaults<EnvironmentConfig> = {
   procgen: {

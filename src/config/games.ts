@@ -21,7 +21,9 @@ export const GAMES = [
 
 type Game = (typeof GAMES)[number];
 
-export const MODE_GAMES: Readonly<Record<'easy' | 'hard' | 'extreme' | 'memory' | 'exploration', readonly Game[]>> = {
+export const MODE_GAMES: Readonly<
+  Record<'easy' | 'hard' | 'extreme' | 'memory' | 'exploration', readonly Game[]>
+> = {
   easy: GAMES,
   hard: GAMES,
   extreme: ['chaser', 'dodgeball', 'leaper', 'starpilot'],

@@ -33,7 +33,15 @@ function tiny(): Config {
     environment: environments.catch,
     model: {
       encoder: encoders.mlp,
-      core: { ...cores.srwm, modelDim: 32, numHeads: 4, numLayers: 1, ffDim: 64, finalNorm: true, releasedNorm: false },
+      core: {
+        ...cores.srwm,
+        modelDim: 32,
+        numHeads: 4,
+        numLayers: 1,
+        ffDim: 64,
+        finalNorm: true,
+        releasedNorm: false,
+      },
       initialization: 'he_orthogonal',
       policyGain: 0.01,
     },
@@ -68,7 +76,15 @@ function quickstart(): Config {
     },
     model: {
       encoder: encoders.patch_conv,
-      core: { ...cores.srwm, modelDim: 64, numHeads: 4, numLayers: 1, ffDim: 128, finalNorm: true, releasedNorm: false },
+      core: {
+        ...cores.srwm,
+        modelDim: 64,
+        numHeads: 4,
+        numLayers: 1,
+        ffDim: 128,
+        finalNorm: true,
+        releasedNorm: false,
+      },
       initialization: 'he_orthogonal',
       policyGain: 0.01,
     },
@@ -93,10 +109,30 @@ function procgenSmall(): Config {
 }
 
 export const presetList: readonly Preset[] = [
-  { name: 'quickstart', kind: 'ppo', summary: 'one ProcGen game, small network, minutes on two cores', config: quickstart },
-  { name: 'procgen-small', kind: 'ppo', summary: 'the same game until it plays well, under 40 minutes on two cores', config: procgenSmall },
-  { name: 'procgen-easy', kind: 'impala', summary: "the paper's six easy games, network and optimizer; wants a GPU", config: procgenEasy },
-  { name: 'tiny', kind: 'ppo', summary: 'the toy game catch, seconds on one core, any platform', config: tiny },
+  {
+    name: 'quickstart',
+    kind: 'ppo',
+    summary: 'one ProcGen game, small network, minutes on two cores',
+    config: quickstart,
+  },
+  {
+    name: 'procgen-small',
+    kind: 'ppo',
+    summary: 'the same game until it plays well, under 40 minutes on two cores',
+    config: procgenSmall,
+  },
+  {
+    name: 'procgen-easy',
+    kind: 'impala',
+    summary: "the paper's six easy games, network and optimizer; wants a GPU",
+    config: procgenEasy,
+  },
+  {
+    name: 'tiny',
+    kind: 'ppo',
+    summary: 'the toy game catch, seconds on one core, any platform',
+    config: tiny,
+  },
 ];
 
 /** @throws SrwmError CONFIG_UNKNOWN_PRESET naming the nearest. */
@@ -106,7 +142,12 @@ export function presetNamed(name: string): Preset {
   throw new SrwmError(
     'CONFIG_UNKNOWN_PRESET',
     `preset: must be one of ${presetList.map((preset) => preset.name).join(', ')}, got "${name}".`,
-    { remedy: `Did you mean "${nearest(name, presetList.map((preset) => preset.name))}"? "srwm presets" lists them.` },
+    {
+      remedy: `Did you mean "${nearest(
+        name,
+        presetList.map((preset) => preset.name),
+      )}"? "srwm presets" lists them.`,
+    },
   );
 }
 

@@ -47,14 +47,22 @@ function parseValue(text: string): unknown {
  *
  * @throws SrwmError CONFIG_INVALID or CONFIG_UNKNOWN_KEY with every fault at once.
  */
-export function resolveConfig(base: unknown, baseSource: string, assignments: readonly Assignment[]): ResolvedConfig {
+export function resolveConfig(
+  base: unknown,
+  baseSource: string,
+  assignments: readonly Assignment[],
+): ResolvedConfig {
   const config = structuredClone(base) as Section;
   const faults: Fault[] = [];
   const overridden = new Map<string, string>();
-  const ordered = [...assignments.filter(setsKind), ...assignments.filter((assignment) => !setsKind(assignment))];
+  const ordered = [
+    ...assignments.filter(setsKind),
+    ...assignments.filter((assignment) => !setsKind(assignment)),
+  ];
   for (const assignment of ordered) assign(config, assignment, faults, overridden);
   const parsed = configSchema.safeParse(config);
-  if (!parsed.success) faults.push(...parsed.error.issues.flatMap((issue) => faultsOf(issue, config, overridden, baseSource)));
+  if (!parsed.success)
+    faults.push(...parsed.error.issues.flatMap((issue) => faultsOf(issue, config, overridden, baseSource)));
   if (faults.length === 0 && parsed.success) faults.push(...checkTogether(parsed.data));
   if (faults.length > 0) refuse(faults);
   const sources = Object.fromEntries(
@@ -67,12 +75,18 @@ function setsKind({ key }: Assignment): boolean {
   return key.endsWith('.kind') && Object.hasOwn(kindSections, key.slice(0, -'.kind'.length));
 }
 
-function assign(config: Section, assignment: Assignment, faults: Fault[], overridden: Map<string, string>): void {
+function assign(
+  config: Section,
+  assignment: Assignment,
+  faults: Fault[],
+  overridden: Map<string, string>,
+): void {
   const { key, value, source } = assignment;
   const path = key.split('.');
   const last = path.pop() as string;
   let section: unknown = config;
-  for (const name of path) section = isSection(section) && Object.hasOwn(section, name) ? section[name] : undefined;
+  for (const name of path)
+    section = isSection(section) && Object.hasOwn(section, name) ? section[name] : undefined;
   if (!isSection(section) || !Object.hasOwn(section, last)) {
     faults.push(unknownKey(key, config, source));
     return;
@@ -120,7 +134,10 @@ function sourceOf(key: string, overridden: ReadonlyMap<string, string>, baseSour
 
 function unknownKey(key: string, config: Section, source: string): Fault {
   const guess = nearest(key, [...leaves(config), ...Object.keys(kindSections).map((path) => `${path}.kind`)]);
-  return { code: 'CONFIG_UNKNOWN_KEY', text: `${key} is no key of this config (set by ${source}). Did you mean ${guess}?` };
+  return {
+    code: 'CONFIG_UNKNOWN_KEY',
+    text: `${key} is no key of this config (set by ${source}). Did you mean ${guess}?`,
+  };
 }
 
 interface Issue {
@@ -130,14 +147,25 @@ interface Issue {
   readonly keys?: readonly string[];
 }
 
-function faultsOf(issue: Issue, config: Section, overridden: ReadonlyMap<string, string>, base: string): Fault[] {
+function faultsOf(
+  issue: Issue,
+  config: Section,
+  overridden: ReadonlyMap<string, string>,
+  base: string,
+): Fault[] {
   const path = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {
-    return (issue.keys ?? []).map((key) => unknownKey(path === '' ? key : `${path}.${key}`, config, sourceOf(path, overridden, base)));
+    return (issue.keys ?? []).map((key) =>
+      unknownKey(path === '' ? key : `${path}.${key}`, config, sourceOf(path, overridden, base)),
+    );
   }
   let value: unknown = config;
-  for (const name of issue.path) value = isSection(value) || Array.isArray(value) ? (value as Section)[String(name)] : undefined;
-  const key = issue.path.map((name) => (typeof name === 'number' ? `[${name}]` : String(name))).join('.').replaceAll('.[', '[');
+  for (const name of issue.path)
+    value = isSection(value) || Array.isArray(value) ? (value as Section)[String(name)] : undefined;
+  const key = issue.path
+    .map((name) => (typeof name === 'number' ? `[${name}]` : String(name)))
+    .join('.')
+    .replaceAll('.[', '[');
   const text = `${key} ${wording(issue.message)}, got ${JSON.stringify(value) ?? 'nothing'} (set by ${sourceOf(path, overridden, base)}).`;
   return [{ code: 'CONFIG_INVALID', text }];
 }
@@ -153,6 +181,8 @@ function refuse(faults: readonly Fault[]): never {
   const unknown = faults.every((fault) => fault.code === 'CONFIG_UNKNOWN_KEY');
   throw new SrwmError(
     unknown ? 'CONFIG_UNKNOWN_KEY' : 'CONFIG_INVALID',
-    faults.length === 1 ? (faults[0]?.text ?? '') : `config: ${faults.length} faults:\n${faults.map((fault) => `  ${fault.text}`).join('\n')}`,
+    faults.length === 1
+      ? (faults[0]?.text ?? '')
+      : `config: ${faults.length} faults:\n${faults.map((fault) => `  ${fault.text}`).join('\n')}`,
   );
 }

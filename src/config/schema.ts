@@ -57,7 +57,9 @@ const train = z.strictObject({
   ]),
   optimizer: z.discriminatedUnion('kind', [rmsprop, adam]),
   maxGradNorm: z.number().positive().nullable(),
-  bptt: z.enum(['unroll', 'step']).meta(doc('How far gradients reach through the SRWM: the unroll, or one step.')),
+  bptt: z
+    .enum(['unroll', 'step'])
+    .meta(doc('How far gradients reach through the SRWM: the unroll, or one step.')),
 });
 
 const procgen = z.strictObject({
@@ -107,7 +109,12 @@ const patchConv = z.strictObject({
   outputDim: positive,
   scale: z.number(),
 });
-const mlp = z.strictObject({ kind: z.literal('mlp'), sizes: z.array(positive).min(1), scale: z.number(), shift: z.number() });
+const mlp = z.strictObject({
+  kind: z.literal('mlp'),
+  sizes: z.array(positive).min(1),
+  scale: z.number(),
+  shift: z.number(),
+});
 
 const srwm = z.strictObject({
   kind: z.literal('srwm'),
@@ -117,7 +124,9 @@ const srwm = z.strictObject({
   ffDim: positive,
   inputSoftmax: z.boolean(),
   finalNorm: z.boolean(),
-  releasedNorm: z.boolean().meta(doc('Declare the layer normalisation that the released code creates and never uses.')),
+  releasedNorm: z
+    .boolean()
+    .meta(doc('Declare the layer normalisation that the released code creates and never uses.')),
 });
 const feedForward = z.strictObject({ kind: z.literal('feed_forward') });
 

@@ -3,7 +3,16 @@ import type { Episode } from '../../bridge/protocol/messages.ts';
 import { hostTensor } from '../../bridge/client/index.ts';
 import { tensorSpec, trace, type Graph } from '../graph/index.ts';
 import { sampleActions } from '../models/index.ts';
-import { frame, handle, key, noiseGraph, randomKey, SET, uniformStream, type Session } from '../train/index.ts';
+import {
+  frame,
+  handle,
+  key,
+  noiseGraph,
+  randomKey,
+  SET,
+  uniformStream,
+  type Session,
+} from '../train/index.ts';
 import { CHUNK, playEpisodes } from './episodes.ts';
 
 /** Probabilities of the actions, summing to 1. */
@@ -17,6 +26,7 @@ export interface BlindArena {
   readonly numActions: number;
   readonly seed: number;
   readonly maxSteps: number;
+  readonly signal: AbortSignal;
 }
 
 /** Plays `quota` episodes in every slot; slot i draws its actions from `distributions[i]`. */
@@ -29,9 +39,11 @@ export async function playBlind(
   const { session, pool, numEnvs, numActions } = arena;
   const act = blindGraph(numEnvs, numActions);
   const noise = noiseGraph(CHUNK, numEnvs);
-  const logits = Float32Array.from(distributions.flat(), (probability) => Math.log(Math.max(probability, 1e-12)));
+  const logits = Float32Array.from(distributions.flat(), (probability) =>
+    Math.log(Math.max(probability, 1e-12)),
+  );
   await session.load(act);
-  return playEpisodes(numEnvs, quota, arena.maxSteps * quota, async (chunk) => {
+  return playEpisodes(numEnvs, quota, arena.maxSteps * quota, arena.signal, async (chunk) => {
     const noiseKey = randomKey(arena.seed, `evaluate/blind/${stream}`, chunk);
     await session.run(noise, { inputs: { key: key(noiseKey) }, store: { noise: 'blind/noise' } });
     const { body } = await session.exchange(
@@ -100,7 +112,9 @@ function ranked(returns: ReadonlyMap<Distribution, readonly number[]>): Distribu
 }
 
 function firstCandidates(count: number, numActions: number, uniform: () => number): Distribution[] {
-  const constants = Array.from({ length: numActions }, (_, action) => Array.from({ length: numActions }, (_, a) => Number(a === action)));
+  const constants = Array.from({ length: numActions }, (_, action) =>
+    Array.from({ length: numActions }, (_, a) => Number(a === action)),
+  );
   const mixtures = Array.from({ length: Math.max(0, count - numActions) }, () =>
     // Powers of uniform numbers give mixtures of few actions.
     normalize(Array.from({ length: numActions }, () => uniform() ** 6)),
@@ -112,7 +126,9 @@ function firstCandidates(count: number, numActions: number, uniform: () => numbe
 function around(elite: readonly Distribution[], uniform: () => number): Distribution {
   const pick = () => elite[Math.floor(uniform() * elite.length)] as Distribution;
   const [a, b] = [pick(), pick()];
-  return normalize(a.map((value, action) => ((value + (b[action] ?? 0)) / 2 + 0.01) * 2 ** (2 * uniform() - 1)));
+  return normalize(
+    a.map((value, action) => ((value + (b[action] ?? 0)) / 2 + 0.01) * 2 ** (2 * uniform() - 1)),
+  );
 }
 
 function normalize(weights: readonly number[]): Distribution {

@@ -12,11 +12,13 @@ export async function playEpisodes(
   numEnvs: number,
   quota: number,
   maxSteps: number,
+  signal: AbortSignal,
   step: (chunk: number) => Promise<ReplyBody<'collect'>>,
 ): Promise<{ readonly episodes: readonly Episode[]; readonly envSteps: number; readonly complete: boolean }> {
   const bySlot: Episode[][] = Array.from({ length: numEnvs }, () => []);
   let chunk = 0;
   for (; chunk * CHUNK < maxSteps && bySlot.some((episodes) => episodes.length < quota); chunk++) {
+    signal.throwIfAborted();
     for (const episode of (await step(chunk)).episodes) bySlot[episode.slot]?.push(episode);
   }
   return {

@@ -33,6 +33,8 @@ export interface EvaluationOptions {
   readonly baselines: boolean;
   readonly run: string;
   readonly update: number;
+  /** Stops the evaluation between two requests. */
+  readonly signal: AbortSignal;
 }
 
 /** Every split and way of playing, in turn. Uses its own pools, core states and random streams. */
@@ -68,10 +70,16 @@ async function evaluateSplit(options: EvaluationOptions, split: Split, play: Pla
     await collector.prepare();
     await collector.reset();
     const quota = quotaOf(options.episodes, gamesOf(config.environment), numEnvs);
-    const played = await playEpisodes(numEnvs, quota, config.evaluation.maxEpisodeSteps * quota, (chunk) =>
-      collector.collect(randomKey(config.seed, `evaluate/${name}`, chunk)),
+    const played = await playEpisodes(
+      numEnvs,
+      quota,
+      config.evaluation.maxEpisodeSteps * quota,
+      options.signal,
+      (chunk) => collector.collect(randomKey(config.seed, `evaluate/${name}`, chunk)),
     );
-    await session.call('release', { handles: [...collector.stateHandles, ...Object.values(collector.initialHandles)] });
+    await session.call('release', {
+      handles: [...collector.stateHandles, ...Object.values(collector.initialHandles)],
+    });
     if (!played.complete) {
       throw new SrwmError(
         'RUN_EVALUATION',
@@ -93,13 +101,25 @@ async function evaluateBlind(options: EvaluationOptions) {
     numActions: agent.numActions,
     seed: config.seed,
     maxSteps: maxEpisodeSteps,
+    signal: options.signal,
   });
   const measure = (name: string, distribution: readonly number[]) =>
-    withPool(options, 'train', name, config.evaluation.numEnvs, async (pool, numEnvs): Promise<SplitResult> => {
-      const quota = quotaOf(options.episodes, gamesOf(config.environment), numEnvs);
-      const played = await playBlind(arenaOf(pool, numEnvs), name, Array.from({ length: numEnvs }, () => distribution), quota);
-      return { name, games: gameResults(played.episodes, distributionOf(config.environment)) };
-    });
+    withPool(
+      options,
+      'train',
+      name,
+      config.evaluation.numEnvs,
+      async (pool, numEnvs): Promise<SplitResult> => {
+        const quota = quotaOf(options.episodes, gamesOf(config.environment), numEnvs);
+        const played = await playBlind(
+          arenaOf(pool, numEnvs),
+          name,
+          Array.from({ length: numEnvs }, () => distribution),
+          quota,
+        );
+        return { name, games: gameResults(played.episodes, distributionOf(config.environment)) };
+      },
+    );
   const uniform = Array.from({ length: agent.numActions }, () => 1 / agent.numActions);
   const random = await measure('train/random', uniform);
   if (blindSearch.rounds === 0) return { splits: [random], search: null };
@@ -123,7 +143,11 @@ async function withPool<R>(
   const numEnvs = Math.max(games, Math.floor(wanted / games) * games);
   const environment = splitEnvironment({ ...config.environment, numEnvs }, config.evaluation, split);
   const seed = librarySeed(config.seed, `evaluate/${name}`);
-  const pool = await openPool(session, `evaluate/${name}`, poolSpec(environment, seed, places.procgenLibrary));
+  const pool = await openPool(
+    session,
+    `evaluate/${name}`,
+    poolSpec(environment, seed, places.procgenLibrary),
+  );
   try {
     return await body(pool.name, numEnvs);
   } finally {
@@ -131,7 +155,11 @@ async function withPool<R>(
   }
 }
 
-function splitEnvironment(environment: EnvironmentConfig, evaluation: Config['evaluation'], split: Split): EnvironmentConfig {
+function splitEnvironment(
+  environment: EnvironmentConfig,
+  evaluation: Config['evaluation'],
+  split: Split,
+): EnvironmentConfig {
   if (split === 'train' || environment.kind !== 'procgen') return environment;
   return { ...environment, startLevel: evaluation.unseenStartLevel, numLevels: evaluation.unseenNumLevels };
 }

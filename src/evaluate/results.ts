@@ -3,7 +3,9 @@ import type { Episode } from '../../bridge/protocol/messages.ts';
 import { estimate, type GameResult } from '../metrics/index.ts';
 
 /** Minimum and maximum return of each game (openai/train-procgen, constants.py), hard and easy. */
-const RANGES: Readonly<Record<string, { readonly hard: readonly [number, number]; readonly easy: readonly [number, number] }>> = {
+const RANGES: Readonly<
+  Record<string, { readonly hard: readonly [number, number]; readonly easy: readonly [number, number] }>
+> = {
   coinrun: { hard: [5, 10], easy: [5, 10] },
   starpilot: { hard: [1.5, 35], easy: [2.5, 64] },
   caveflyer: { hard: [2, 13.4], easy: [3.5, 12] },
@@ -40,6 +42,7 @@ export function gameResults(episodes: readonly Episode[], distributionMode: stri
 }
 
 function normalized(mean: number, game: string, distributionMode: string | null): number | null {
-  const range = distributionMode === 'easy' || distributionMode === 'hard' ? RANGES[game]?.[distributionMode] : undefined;
+  const range =
+    distributionMode === 'easy' || distributionMode === 'hard' ? RANGES[game]?.[distributionMode] : undefined;
   return range === undefined ? null : (mean - range[0]) / (range[1] - range[0]);
 }

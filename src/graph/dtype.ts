@@ -15,7 +15,16 @@ const CATEGORY: Readonly<Record<Dtype, number>> = {
   float32: 2,
   float64: 2,
 };
-const RANK: readonly Dtype[] = ['bool', 'uint8', 'int32', 'int64', 'float16', 'bfloat16', 'float32', 'float64'];
+const RANK: readonly Dtype[] = [
+  'bool',
+  'uint8',
+  'int32',
+  'int64',
+  'float16',
+  'bfloat16',
+  'float32',
+  'float64',
+];
 
 export function isFloating(dtype: Dtype): boolean {
   return CATEGORY[dtype] === 2;

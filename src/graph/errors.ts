@@ -50,6 +50,7 @@ function placeOf(site: CallSite): string {
   if (first === undefined) return '    at an unknown line';
   const lines = [`    at ${formatFrame(first)}`, quoteSource(first)];
   const outside = frames.find((frame) => !frame.file.startsWith(SOURCE_FOLDER));
-  if (outside !== undefined && outside !== first) lines.push(`    called from ${formatFrame(outside)}`, quoteSource(outside));
+  if (outside !== undefined && outside !== first)
+    lines.push(`    called from ${formatFrame(outside)}`, quoteSource(outside));
   return lines.filter((line) => line !== '').join('\n');
 }

@@ -39,7 +39,9 @@ export function trace<const I extends InputSpecs>(
   const site = captureCallSite(trace);
   const running = new Trace(name, null);
   const outputs = within(running, () => {
-    const tensors = Object.entries(inputs).map(([key, spec]) => [key, addInput(running, key, spec, site)] as const);
+    const tensors = Object.entries(inputs).map(
+      ([key, spec]) => [key, addInput(running, key, spec, site)] as const,
+    );
     return checkOutputs(name, program(Object.fromEntries(tensors) as Inputs<I>), running, site);
   });
   const spec = finish(running, outputs);
@@ -61,22 +63,47 @@ export function tensorSpec(shape: readonly number[], dtype: ValueSpec['dtype'] =
 /** A random key as graph input. */
 export const keySpec: ValueSpec = { shape: [], dtype: 'key' };
 
-export function checkOutputs(name: string, result: unknown, trace: Trace, site: CallSite): Map<string, Tensor> {
+export function checkOutputs(
+  name: string,
+  result: unknown,
+  trace: Trace,
+  site: CallSite,
+): Map<string, Tensor> {
   if (result instanceof Promise) {
     result.catch(() => undefined);
-    refuse(`${name}: a traced function must not be async`, 'Leave out async and await: tracing is synchronous.', site);
+    refuse(
+      `${name}: a traced function must not be async`,
+      'Leave out async and await: tracing is synchronous.',
+      site,
+    );
   }
-  const isRecord = typeof result === 'object' && result !== null && !Array.isArray(result) && !(result instanceof Tensor);
-  if (!isRecord) refuse(`${name}: a traced function must return a record of named tensors`, 'Write return { name: tensor }.', site);
+  const isRecord =
+    typeof result === 'object' && result !== null && !Array.isArray(result) && !(result instanceof Tensor);
+  if (!isRecord)
+    refuse(
+      `${name}: a traced function must return a record of named tensors`,
+      'Write return { name: tensor }.',
+      site,
+    );
   const entries = Object.entries(result as Record<string, unknown>);
-  if (entries.length === 0) refuse(`${name}: at least one output is required`, 'Return { name: tensor }.', site);
+  if (entries.length === 0)
+    refuse(`${name}: at least one output is required`, 'Return { name: tensor }.', site);
   return new Map(
     entries.map(([key, value]) => {
       if (!(value instanceof Tensor)) {
-        return refuse(`${name}: output "${key}" must be a tensor, got ${typeof value}`, 'Return traced tensors only.', site);
+        return refuse(
+          `${name}: output "${key}" must be a tensor, got ${typeof value}`,
+          'Return traced tensors only.',
+          site,
+        );
       }
       const own = value.trace === trace || (value.origin.kind === 'parameter' && value.trace === trace.root);
-      if (!own) refuse(`${name}: output "${key}" is a tensor of another trace`, 'Return values of this trace only.', site);
+      if (!own)
+        refuse(
+          `${name}: output "${key}" is a tensor of another trace`,
+          'Return values of this trace only.',
+          site,
+        );
       return [key, value];
     }),
   );

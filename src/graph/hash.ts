@@ -3,7 +3,10 @@ import { createHash } from 'node:crypto';
 import type { GraphSpec } from '../../bridge/protocol/graph-spec.ts';
 
 export function hashGraph(graph: GraphSpec): string {
-  return createHash('sha256').update(JSON.stringify(canonical(graph))).digest('hex').slice(0, 32);
+  return createHash('sha256')
+    .update(JSON.stringify(canonical(graph)))
+    .digest('hex')
+    .slice(0, 32);
 }
 
 /** Without lines, scopes and the graph's own name; attributes in key order. */
@@ -26,5 +29,7 @@ function canonical(graph: GraphSpec): unknown {
 
 /** JSON knows no -0, NaN and infinities. */
 function exact(value: number): number | string {
-  return Object.is(value, -0) || !Number.isFinite(value) ? `number:${Object.is(value, -0) ? '-0' : value}` : value;
+  return Object.is(value, -0) || !Number.isFinite(value)
+    ? `number:${Object.is(value, -0) ? '-0' : value}`
+    : value;
 }

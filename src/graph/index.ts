@@ -9,7 +9,15 @@ export * from './functions/reductions.ts';
 export * from './functions/shapes.ts';
 export * from './functions/sources.ts';
 export { GraphError } from './errors.ts';
-export { keySpec, tensorSpec, trace, type Graph, type Inputs, type InputSpecs, type Outputs } from './graph.ts';
+export {
+  keySpec,
+  tensorSpec,
+  trace,
+  type Graph,
+  type Inputs,
+  type InputSpecs,
+  type Outputs,
+} from './graph.ts';
 export { initializationOf, initializationKeys } from './initialization.ts';
 export { parameter, scope } from './parameters.ts';
 export { printGraph } from './print.ts';

@@ -8,19 +8,69 @@ import * as shapes from './functions/shapes.ts';
 import { Tensor } from './tensor.ts';
 
 const methods = {
-  ...pick(arithmetic, ['add', 'sub', 'mul', 'div', 'pow', 'maximum', 'minimum', 'clamp', 'eq', 'lt', 'le', 'gt', 'ge']),
+  ...pick(arithmetic, [
+    'add',
+    'sub',
+    'mul',
+    'div',
+    'pow',
+    'maximum',
+    'minimum',
+    'clamp',
+    'eq',
+    'lt',
+    'le',
+    'gt',
+    'ge',
+  ]),
   ...pick(arithmetic, ['logicalNot', 'logicalAnd', 'logicalOr']),
-  ...pick(elementwise, ['neg', 'abs', 'sign', 'exp', 'log', 'log1p', 'sqrt', 'rsqrt', 'sin', 'cos', 'relu', 'elu']),
+  ...pick(elementwise, [
+    'neg',
+    'abs',
+    'sign',
+    'exp',
+    'log',
+    'log1p',
+    'sqrt',
+    'rsqrt',
+    'sin',
+    'cos',
+    'relu',
+    'elu',
+  ]),
   ...pick(elementwise, ['gelu', 'silu', 'sigmoid', 'tanh', 'softplus', 'square', 'stopGradient']),
   to: elementwise.cast,
-  ...pick(reductions, ['sum', 'mean', 'amax', 'amin', 'logsumexp', 'variance', 'argmax', 'cumsum', 'softmax']),
+  ...pick(reductions, [
+    'sum',
+    'mean',
+    'amax',
+    'amin',
+    'logsumexp',
+    'variance',
+    'argmax',
+    'cumsum',
+    'softmax',
+  ]),
   ...pick(reductions, ['logSoftmax']),
-  ...pick(shapes, ['reshape', 'flatten', 'permute', 'transpose', 'expand', 'unsqueeze', 'squeeze', 'slice', 'select']),
+  ...pick(shapes, [
+    'reshape',
+    'flatten',
+    'permute',
+    'transpose',
+    'expand',
+    'unsqueeze',
+    'squeeze',
+    'slice',
+    'select',
+  ]),
   ...pick(shapes, ['flip', 'gather', 'indexSelect', 'diagonal']),
   matmul: layers.matmul,
 };
 
-function pick<M extends object, const N extends readonly (keyof M)[]>(module: M, names: N): Pick<M, N[number]> {
+function pick<M extends object, const N extends readonly (keyof M)[]>(
+  module: M,
+  names: N,
+): Pick<M, N[number]> {
   return Object.fromEntries(names.map((name) => [name, module[name]])) as Pick<M, N[number]>;
 }
 

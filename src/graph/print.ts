@@ -14,7 +14,8 @@ function printLines(graph: GraphSpec, keyword: string): string[] {
   let next = graph.inputs.length + graph.parameters.length;
   const lines = [`${keyword} ${graph.name}`];
   for (const input of graph.inputs) lines.push(`  input ${input.name}: ${formatSpec(input)}`);
-  for (const parameter of graph.parameters) lines.push(`  parameter ${parameter.name}: ${formatSpec(parameter)}`);
+  for (const parameter of graph.parameters)
+    lines.push(`  parameter ${parameter.name}: ${formatSpec(parameter)}`);
   for (const node of graph.nodes) {
     const results = node.results.map((spec) => `${nameOf(next++)}: ${formatSpec(spec)}`).join(', ');
     lines.push(`  ${results} = ${printNode(node, node.inputs.map(nameOf))}`);

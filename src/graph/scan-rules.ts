@@ -46,7 +46,9 @@ function scanResults(inputs: Specs, attrs: ScanAttributes, body: GraphSpec | nul
 
 function requireSame(what: string, after: Spec, before: Spec): void {
   if (formatShape(after.shape) !== formatShape(before.shape)) {
-    shapeFault(`${what} must keep its shape ${formatShape(before.shape)}, the body returns ${formatShape(after.shape)}`);
+    shapeFault(
+      `${what} must keep its shape ${formatShape(before.shape)}, the body returns ${formatShape(after.shape)}`,
+    );
   }
   const dtypes: [Dtype, Dtype] = [before.dtype, after.dtype];
   if (dtypes[0] !== dtypes[1]) dtypeFault(`${what} must stay ${dtypes[0]}, the body returns ${dtypes[1]}`);

@@ -33,7 +33,12 @@ export interface ScanStep<C extends Tensors, Y extends Tensors> {
  * The worker hoists everything that does not read the carry out of the loop, and sinks everything that only feeds
  * results behind it; both then run for all T at once.
  */
-export function scan<C extends Tensors, X extends Tensors, Y extends Tensors, K extends Tensors = Record<never, Tensor>>(
+export function scan<
+  C extends Tensors,
+  X extends Tensors,
+  Y extends Tensors,
+  K extends Tensors = Record<never, Tensor>,
+>(
   options: ScanOptions<C, X, K>,
   body: (step: { readonly carry: C; readonly x: X; readonly constants: K }) => ScanStep<C, Y>,
 ): { readonly carry: C; readonly ys: Y } {
@@ -42,7 +47,11 @@ export function scan<C extends Tensors, X extends Tensors, Y extends Tensors, K 
   const constants = options.constants ?? ({} as K);
   const length = commonLength(options.xs, site);
   const inner = new Trace(`${outer.name}.scan`, outer);
-  const bind = <T extends Tensors>(prefix: string, tensors: T, shapeOf: (tensor: Tensor) => readonly number[]): T =>
+  const bind = <T extends Tensors>(
+    prefix: string,
+    tensors: T,
+    shapeOf: (tensor: Tensor) => readonly number[],
+  ): T =>
     Object.fromEntries(
       Object.entries(tensors).map(([name, tensor]) => {
         const spec = { shape: [...shapeOf(tensor)], dtype: tensor.dtype };
@@ -54,7 +63,12 @@ export function scan<C extends Tensors, X extends Tensors, Y extends Tensors, K 
     const carry = bind('carry', options.carry, (tensor) => tensor.shape);
     const x = bind('x', options.xs, (tensor) => tensor.shape.slice(1));
     const result = body({ carry, x, constants: bind('constant', constants, (tensor) => tensor.shape) });
-    if (Object.keys(options.carry).join() !== Object.keys(carry).filter((name) => name in result.carry).join()) {
+    if (
+      Object.keys(options.carry).join() !==
+      Object.keys(carry)
+        .filter((name) => name in result.carry)
+        .join()
+    ) {
       throw new GraphError(
         'GRAPH_ARGUMENT',
         `scan: the body must return every carry (${Object.keys(carry).join(', ')}), got ${Object.keys(result.carry).join(', ')}.`,
@@ -62,7 +76,9 @@ export function scan<C extends Tensors, X extends Tensors, Y extends Tensors, K 
         site,
       );
     }
-    const carried = Object.keys(options.carry).map((name) => [`carry/${name}`, result.carry[name as keyof C]] as const);
+    const carried = Object.keys(options.carry).map(
+      (name) => [`carry/${name}`, result.carry[name as keyof C]] as const,
+    );
     const yielded = Object.keys(result.y);
     const all = [...carried, ...yielded.map((name) => [`y/${name}`, result.y[name]] as const)];
     return { outputs: checkOutputs('scan', Object.fromEntries(all), inner, site), carried, yielded };
@@ -70,7 +86,12 @@ export function scan<C extends Tensors, X extends Tensors, Y extends Tensors, K 
 
   const spec = finish(inner, outputs);
   const parameters = spec.parameters.map(({ name }) => inner.root.parameters.get(name)?.tensor as Tensor);
-  const inputs = [...Object.values(options.carry), ...Object.values(options.xs), ...Object.values(constants), ...parameters];
+  const inputs = [
+    ...Object.values(options.carry),
+    ...Object.values(options.xs),
+    ...Object.values(constants),
+    ...parameters,
+  ];
   const results = emitAll(
     'srwm.scan',
     inputs,

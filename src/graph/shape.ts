@@ -42,7 +42,8 @@ export function normalizeDim(dim: number, rank: number): number {
 
 export function normalizeDims(dims: readonly number[], rank: number): number[] {
   const result = dims.map((dim) => normalizeDim(dim, rank));
-  if (new Set(result).size !== result.length) argumentFault(`dimensions must differ, got ${formatShape(dims)}`);
+  if (new Set(result).size !== result.length)
+    argumentFault(`dimensions must differ, got ${formatShape(dims)}`);
   return result;
 }
 

@@ -34,19 +34,29 @@ export class Tensor {
   /** Size of one dimension; negative counts from the end. */
   size(dim: number): number {
     const size = this.shape.at(dim);
-    if (size === undefined) misuse(`size(${dim}): the tensor has ${this.rank} dimensions`, 'Name a dimension it has.');
+    if (size === undefined)
+      misuse(`size(${dim}): the tensor has ${this.rank} dimensions`, 'Name a dimension it has.');
     return size;
   }
 
   /** JavaScript would turn `a + b`, `a > 0` or `${a}` into text or NaN without a word. */
   [Symbol.toPrimitive](hint: string): never {
-    const instead = hint === 'string' ? 'Print tensor.shape, or the graph with its text().' : 'Write a.add(b), a.mul(2), a.gt(0) and so on.';
-    return misuse('a traced tensor has no value in TypeScript, so it cannot be used with +, -, <, > or in a text', instead);
+    const instead =
+      hint === 'string'
+        ? 'Print tensor.shape, or the graph with its text().'
+        : 'Write a.add(b), a.mul(2), a.gt(0) and so on.';
+    return misuse(
+      'a traced tensor has no value in TypeScript, so it cannot be used with +, -, <, > or in a text',
+      instead,
+    );
   }
 
   /** Spreading or iterating would need values. */
   [Symbol.iterator](): never {
-    return misuse('a traced tensor cannot be iterated or spread', 'Use select(dim, index) or slice(dim, start, end).');
+    return misuse(
+      'a traced tensor cannot be iterated or spread',
+      'Use select(dim, index) or slice(dim, start, end).',
+    );
   }
 
   /** Keeps `await tensor` from silently passing it through. */

@@ -52,7 +52,9 @@ export class Trace {
   }
 
   get scope(): string {
-    return [...(this.parent === null ? [] : [this.parent.scope]), ...this.scopes].filter((s) => s !== '').join('/');
+    return [...(this.parent === null ? [] : [this.parent.scope]), ...this.scopes]
+      .filter((s) => s !== '')
+      .join('/');
   }
 }
 
@@ -130,8 +132,15 @@ function applyRules(
     return shapes.map((shape, index) => ({ shape, dtype: dtypes[index] ?? 'float32' }));
   } catch (fault) {
     if (!(fault instanceof RuleFault)) throw fault;
-    const operands = inputs.map((tensor) => `\n    ${formatShape(tensor.shape)} ${tensor.dtype} is ${describeOrigin(tensor)}`);
-    throw new GraphError(fault.code, `${shortName(op)}: ${fault.message}${operands.join('')}`, remedyOf(fault.code), site);
+    const operands = inputs.map(
+      (tensor) => `\n    ${formatShape(tensor.shape)} ${tensor.dtype} is ${describeOrigin(tensor)}`,
+    );
+    throw new GraphError(
+      fault.code,
+      `${shortName(op)}: ${fault.message}${operands.join('')}`,
+      remedyOf(fault.code),
+      site,
+    );
   }
 }
 
@@ -141,7 +150,8 @@ export function shortName(op: string): string {
 }
 
 function remedyOf(code: GraphCode): string {
-  if (code === 'GRAPH_SHAPE') return 'Reshape, transpose or broadcast one of the inputs so that the shapes fit.';
+  if (code === 'GRAPH_SHAPE')
+    return 'Reshape, transpose or broadcast one of the inputs so that the shapes fit.';
   if (code === 'GRAPH_DTYPE') return 'Cast the input with .to(dtype).';
   return 'Mend the argument.';
 }
@@ -149,7 +159,8 @@ function remedyOf(code: GraphCode): string {
 export function describeOrigin(tensor: Tensor): string {
   const { origin } = tensor;
   if (origin.kind === 'input') return `input "${origin.name}"`;
-  if (origin.kind === 'parameter') return `parameter "${origin.name}", declared at ${describeCallSite(origin.site)}`;
+  if (origin.kind === 'parameter')
+    return `parameter "${origin.name}", declared at ${describeCallSite(origin.site)}`;
   return `the result of ${shortName(origin.op)} at ${describeCallSite(origin.site)}`;
 }
 

@@ -9,33 +9,48 @@ import { formatSpec } from './print.ts';
 /** @throws SrwmError GRAPH_INVALID naming the first node that breaks a rule. */
 export function verify(graph: GraphSpec): void {
   const values: ValueSpec[] = [...graph.inputs, ...graph.parameters];
-  requireDistinct(graph, 'input or parameter', values.map((value) => ('name' in value ? String(value.name) : '')));
+  requireDistinct(
+    graph,
+    'input or parameter',
+    values.map((value) => ('name' in value ? String(value.name) : '')),
+  );
   graph.nodes.forEach((node, index) => {
     const inputs = node.inputs.map((value) => {
       const spec = values[value];
-      if (spec === undefined) invalid(graph, `node ${index} (${node.op}) reads value ${value} before it exists`);
+      if (spec === undefined)
+        invalid(graph, `node ${index} (${node.op}) reads value ${value} before it exists`);
       return spec;
     });
     if (node.body !== null) verify(node.body);
     checkNode(graph, node, index, inputs);
-    if (graph.locs[node.loc] === undefined) invalid(graph, `node ${index} (${node.op}) has no location ${node.loc}`);
+    if (graph.locs[node.loc] === undefined)
+      invalid(graph, `node ${index} (${node.op}) has no location ${node.loc}`);
     values.push(...node.results);
   });
-  requireDistinct(graph, 'output', graph.outputs.map(({ name }) => name));
+  requireDistinct(
+    graph,
+    'output',
+    graph.outputs.map(({ name }) => name),
+  );
   for (const { name, value } of graph.outputs) {
-    if (values[value] === undefined) invalid(graph, `output "${name}" names value ${value}, which does not exist`);
+    if (values[value] === undefined)
+      invalid(graph, `output "${name}" names value ${value}, which does not exist`);
   }
 }
 
 function checkNode(graph: GraphSpec, node: NodeSpec, index: number, inputs: ValueSpec[]): void {
-  if (!Object.hasOwn(opTable, node.op)) invalid(graph, `node ${index} has the unknown operation "${node.op}"`);
+  if (!Object.hasOwn(opTable, node.op))
+    invalid(graph, `node ${index} has the unknown operation "${node.op}"`);
   const definition = opTable[node.op as keyof typeof opTable] as unknown as OpDefinition<Attributes>;
   try {
     const shapes = definition.shape(inputs, node.attrs, node.body);
     const dtypes = definition.dtype(inputs, node.attrs, node.body);
-    const expected = shapes.map((shape, i) => formatSpec({ shape, dtype: dtypes[i] ?? 'float32' })).join(', ');
+    const expected = shapes
+      .map((shape, i) => formatSpec({ shape, dtype: dtypes[i] ?? 'float32' }))
+      .join(', ');
     const stated = node.results.map(formatSpec).join(', ');
-    if (expected !== stated) invalid(graph, `node ${index} (${node.op}) states ${stated}, its rules give ${expected}`);
+    if (expected !== stated)
+      invalid(graph, `node ${index} (${node.op}) states ${stated}, its rules give ${expected}`);
   } catch (fault) {
     if (fault instanceof RuleFault) invalid(graph, `node ${index} (${node.op}): ${fault.message}`);
     throw fault;

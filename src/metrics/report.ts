@@ -20,5 +20,9 @@ export interface EvaluationReport {
   readonly update: number;
   readonly splits: readonly SplitResult[];
   /** Size of the search behind `blind`, when there was one. */
-  readonly blind_search: { readonly candidates: number; readonly env_steps: number; readonly probabilities: readonly number[] } | null;
+  readonly blind_search: {
+    readonly candidates: number;
+    readonly env_steps: number;
+    readonly probabilities: readonly number[];
+  } | null;
 }

@@ -9,7 +9,11 @@ export interface SequenceCore {
   /** Shape of each carried tensor for B sequences; all float32, zero at the start of a run. */
   readonly stateShapes: (batch: number) => Readonly<Record<string, readonly number[]>>;
   /** x [T, B, M], isFirst [T, B] bool: the state is reset *before* a step whose isFirst is true. */
-  readonly apply: (x: Tensor, isFirst: Tensor, state: CoreState) => { readonly y: Tensor; readonly state: CoreState };
+  readonly apply: (
+    x: Tensor,
+    isFirst: Tensor,
+    state: CoreState,
+  ) => { readonly y: Tensor; readonly state: CoreState };
 }
 
 /** No memory: the heads see the features themselves. */
@@ -41,7 +45,9 @@ export function srwmCore(options: SrwmCoreOptions, scheme: InitializationScheme)
   const stateName = (layer: string) => `${layer}/fast_weight_delta`;
   return {
     stateShapes: (batch) =>
-      Object.fromEntries(layers.map((layer) => [stateName(layer), [batch, numHeads, headDim, 3 * headDim + 4]])),
+      Object.fromEntries(
+        layers.map((layer) => [stateName(layer), [batch, numHeads, headDim, 3 * headDim + 4]]),
+      ),
     apply: (x, isFirst, state) =>
       scope('core', () => {
         const next: Record<string, Tensor> = {};
@@ -109,10 +115,13 @@ export function stepCore(
       scope(name, () => {
         const h = state[name];
         if (h === undefined) throw new Error(`internal: no core state for ${name}`);
-        const result = scan({ carry: { h }, xs: { x, isFirst: isFirst.unsqueeze(-1) } }, ({ carry, x: now }) => {
-          const [output, next] = step(now.x, where(now.isFirst, 0, carry.h));
-          return { carry: { h: next }, y: { output } };
-        });
+        const result = scan(
+          { carry: { h }, xs: { x, isFirst: isFirst.unsqueeze(-1) } },
+          ({ carry, x: now }) => {
+            const [output, next] = step(now.x, where(now.isFirst, 0, carry.h));
+            return { carry: { h: next }, y: { output } };
+          },
+        );
         return { y: result.ys.output, state: { [name]: result.carry.h } };
       }),
   };

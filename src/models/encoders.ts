@@ -34,7 +34,8 @@ export function impalaResnet(options: ImpalaResnetOptions, scheme: Initializatio
         x = scope(`stage${stage}`, () => {
           let y = conv2d('conv', channels, 3, { padding: 1, ...scheme.convolution(x.size(1) * 9, 1) })(x);
           if (stage > 0 || options.poolFirstStage) y = maxPool2d(y, 3, { stride: 2, padding: 1 });
-          for (let block = 0; block < options.blocks; block++) y = residual(`block${block}`, y, options, scheme);
+          for (let block = 0; block < options.blocks; block++)
+            y = residual(`block${block}`, y, options, scheme);
           return y;
         });
       });
@@ -44,7 +45,10 @@ export function impalaResnet(options: ImpalaResnetOptions, scheme: Initializatio
 }
 
 function pixels(observation: Tensor, options: ImpalaResnetOptions): Tensor {
-  const scaled = spaceToDepth(observation, options.spaceToDepth).permute([0, 3, 1, 2]).to('float32').mul(options.scale);
+  const scaled = spaceToDepth(observation, options.spaceToDepth)
+    .permute([0, 3, 1, 2])
+    .to('float32')
+    .mul(options.scale);
   return options.shift === 0 ? scaled : scaled.add(options.shift);
 }
 
@@ -58,7 +62,12 @@ function spaceToDepth(x: Tensor, k: number): Tensor {
     .reshape([n, height / k, width / k, k * k * channels]);
 }
 
-function residual(name: string, x: Tensor, options: ImpalaResnetOptions, scheme: InitializationScheme): Tensor {
+function residual(
+  name: string,
+  x: Tensor,
+  options: ImpalaResnetOptions,
+  scheme: InitializationScheme,
+): Tensor {
   return scope(name, () => {
     const channels = x.size(1);
     const start = (gain: number) => ({ padding: 1, ...scheme.convolution(channels * 9, gain) });
@@ -85,7 +94,9 @@ export function patchConv(options: PatchConvOptions, scheme: InitializationSchem
     scope('encoder', () => {
       const patches = spaceToDepth(observation, options.patch).to('float32').mul(options.scale);
       const [first = 0, ...rest] = options.channels;
-      let x = relu(linear('patch', first, scheme.convolution(patches.size(-1), 1))(patches)).permute([0, 3, 1, 2]);
+      let x = relu(linear('patch', first, scheme.convolution(patches.size(-1), 1))(patches)).permute([
+        0, 3, 1, 2,
+      ]);
       rest.forEach((channels, i) => {
         const start = scheme.convolution(x.size(1) * 9, 1);
         x = relu(conv2d(`conv${i}`, channels, 3, { stride: 2, padding: 1, ...start })(x));

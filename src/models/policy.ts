@@ -67,7 +67,10 @@ export function policy(options: PolicyOptions): Policy {
  * function: equal noise gives equal actions, whatever the batch around them.
  */
 export function sampleActions(logits: Tensor, noise: Tensor): Tensor {
-  const cdf = logits.softmax(-1).cumsum(-1).slice(-1, 0, logits.size(-1) - 1);
+  const cdf = logits
+    .softmax(-1)
+    .cumsum(-1)
+    .slice(-1, 0, logits.size(-1) - 1);
   return cdf.le(noise.unsqueeze(-1)).sum(-1);
 }
 

@@ -18,11 +18,17 @@ export type SchemeName = 'torch' | 'he_orthogonal';
 /** `torch`: PyTorch's defaults, gains ignored. `he_orthogonal`: He convolutions, orthogonal dense layers, zero biases. */
 export const schemes: Readonly<Record<SchemeName, InitializationScheme>> = {
   torch: {
-    convolution: (fanIn) => ({ weightInitializer: fanInUniform(fanIn), biasInitializer: fanInUniform(fanIn) }),
+    convolution: (fanIn) => ({
+      weightInitializer: fanInUniform(fanIn),
+      biasInitializer: fanInUniform(fanIn),
+    }),
     dense: (fanIn) => ({ weightInitializer: fanInUniform(fanIn), biasInitializer: fanInUniform(fanIn) }),
   },
   he_orthogonal: {
-    convolution: (fanIn, gain) => ({ weightInitializer: heNormal(fanIn, gain), biasInitializer: constant(0) }),
+    convolution: (fanIn, gain) => ({
+      weightInitializer: heNormal(fanIn, gain),
+      biasInitializer: constant(0),
+    }),
     dense: (_, gain) => ({ weightInitializer: orthogonal(gain), biasInitializer: constant(0) }),
   },
 };

@@ -18,7 +18,10 @@ export function constant(value: number): Initializer {
 
 /** Uniform in [-bound, bound). */
 export function uniform(bound: number): Initializer {
-  return (shape, key) => randomUniform(key, shape).mul(2 * bound).sub(bound);
+  return (shape, key) =>
+    randomUniform(key, shape)
+      .mul(2 * bound)
+      .sub(bound);
 }
 
 /** Normal with mean 0. */

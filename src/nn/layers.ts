@@ -27,7 +27,9 @@ export function linear(name: string, size: number, options: LinearOptions = {}):
       const fanIn = x.size(-1);
       const weight = parameter('weight', [size, fanIn], options.weightInitializer ?? fanInUniform(fanIn));
       const bias =
-        options.bias === false ? null : parameter('bias', [size], options.biasInitializer ?? fanInUniform(fanIn));
+        options.bias === false
+          ? null
+          : parameter('bias', [size], options.biasInitializer ?? fanInUniform(fanIn));
       return affine(x, weight, bias);
     });
 }

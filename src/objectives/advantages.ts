@@ -22,7 +22,11 @@ export function generalizedAdvantages(inputs: GaeInputs, lambda: number): Tensor
   const valuesNext = cat([values.slice(0, 1), bootstrapValue.unsqueeze(0)], 0);
   const deltas = stopGradient(rewards.add(discounts.mul(valuesNext)).sub(values));
   const { ys } = scan(
-    { carry: { advantage: zeros([values.size(1)]) }, xs: { deltas, decay: discounts.mul(lambda) }, reverse: true },
+    {
+      carry: { advantage: zeros([values.size(1)]) },
+      xs: { deltas, decay: discounts.mul(lambda) },
+      reverse: true,
+    },
     ({ carry, x }) => {
       const advantage = x.deltas.add(x.decay.mul(carry.advantage));
       return { carry: { advantage }, y: { advantage } };
@@ -65,7 +69,10 @@ export function normalizeRewards(
   );
   const merged = mergeMoments(statistics, ys.running);
   const scaled = rewards.div(merged.variance.add(1e-8).sqrt());
-  return { rewards: clamp(scaled, -options.clip, options.clip), statistics: { running: carry.running, ...merged } };
+  return {
+    rewards: clamp(scaled, -options.clip, options.clip),
+    statistics: { running: carry.running, ...merged },
+  };
 }
 
 /** Mean, variance and count of two samples together (Chan et al. 1979). */

@@ -44,7 +44,12 @@ export function clippedPolicyLoss(
 }
 
 /** Squared error that does not reward moves of the value beyond `clip` from its former estimate, / 2, [T, B]. */
-export function clippedBaselineLoss(values: Tensor, formerValues: Tensor, targets: Tensor, clip: number): Tensor {
+export function clippedBaselineLoss(
+  values: Tensor,
+  formerValues: Tensor,
+  targets: Tensor,
+  clip: number,
+): Tensor {
   const limited = formerValues.add(values.sub(formerValues).clamp(-clip, clip));
   return maximum(values.sub(targets).square(), limited.sub(targets).square()).mul(0.5);
 }

@@ -1,12 +1,23 @@
 /** What a config would run, without a worker: parameters, graphs, sources. */
 import type { ResolvedConfig } from '../config/index.ts';
 import type { Graph } from '../graph/index.ts';
-import { actGraph, agentOf, impalaObjective, ppoObjective, targetsGraph, type Spaces } from '../train/index.ts';
+import {
+  actGraph,
+  agentOf,
+  impalaObjective,
+  ppoObjective,
+  targetsGraph,
+  type Spaces,
+} from '../train/index.ts';
 
 export interface Description extends ResolvedConfig {
   readonly parameters: {
     readonly total: number;
-    readonly modules: readonly { readonly name: string; readonly shape: readonly number[]; readonly count: number }[];
+    readonly modules: readonly {
+      readonly name: string;
+      readonly shape: readonly number[];
+      readonly count: number;
+    }[];
   };
   readonly graphs: Readonly<Record<string, string>>;
 }
@@ -28,7 +39,11 @@ export function describeConfig(resolved: ResolvedConfig): Description {
       ? [act, impalaObjective(agent, algorithm, sizes)]
       : [act, ppoObjective(agent, algorithm, sizes), targetsGraph(agent, algorithm, unrollLength, numEnvs)];
   const modules = act.declarations
-    .map(({ name, tensor }) => ({ name, shape: tensor.shape, count: tensor.shape.reduce((size, dim) => size * dim, 1) }))
+    .map(({ name, tensor }) => ({
+      name,
+      shape: tensor.shape,
+      count: tensor.shape.reduce((size, dim) => size * dim, 1),
+    }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     ...resolved,

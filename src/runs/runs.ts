@@ -61,10 +61,16 @@ export async function* resumeRun(options: RunOptions): AsyncGenerator<RunEvent, 
   yield* perform(run, record, options);
 }
 
-async function* perform(run: RunDirectory, { config }: ResolvedConfig, { places, stop }: RunOptions): AsyncGenerator<RunEvent, void> {
+async function* perform(
+  run: RunDirectory,
+  { config }: ResolvedConfig,
+  { places, stop }: RunOptions,
+): AsyncGenerator<RunEvent, void> {
   let lastCheckpoint: string | null = null;
   try {
-    await using session = await Session.start(places, config.hardware, { logFile: run.path('log', 'worker.log') });
+    await using session = await Session.start(places, config.hardware, {
+      logFile: run.path('log', 'worker.log'),
+    });
     const loop = trainingLoop({ session, config, places, run, stop });
     let ended: RunEnd | null = null;
     for (;;) {
@@ -88,6 +94,7 @@ async function* perform(run: RunDirectory, { config }: ResolvedConfig, { places,
           baselines: true,
           run: run.folder,
           update: ended.updates,
+          signal: stop,
         });
         writeWhole(run.path('evaluations', `${ended.updates}.json`), `${JSON.stringify(report, null, 2)}\n`);
         yield recorded(run, { type: 'evaluation', ...report });
@@ -109,8 +116,13 @@ function recorded<E extends RunEvent>(run: RunDirectory, event: E): E {
 /** Adds to a failure what was saved and how to go on. */
 function withWayBack(error: unknown, folder: string, lastCheckpoint: string | null): unknown {
   if (!(error instanceof SrwmError)) return error;
-  const saved = lastCheckpoint === null ? 'This part of the run wrote no checkpoint.' : `Last good checkpoint: ${lastCheckpoint}.`;
-  Object.defineProperty(error, 'remedy', { value: `${error.remedy} ${saved} Go on with "srwm resume ${folder}".` });
+  const saved =
+    lastCheckpoint === null
+      ? 'This part of the run wrote no checkpoint.'
+      : `Last good checkpoint: ${lastCheckpoint}.`;
+  Object.defineProperty(error, 'remedy', {
+    value: `${error.remedy} ${saved} Go on with "srwm resume ${folder}".`,
+  });
   return error;
 }
 
@@ -131,7 +143,11 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Evaluati
   const { config } = readRecord(folder);
   const checkpoint = requireCheckpoint(folder, () => undefined);
   await using session = await Session.start(places, config.hardware, { logFile: null, signal });
-  const spaces = await openPool(session, 'spaces', poolSpec({ ...config.environment, numEnvs: 1 }, 0, places.procgenLibrary));
+  const spaces = await openPool(
+    session,
+    'spaces',
+    poolSpec({ ...config.environment, numEnvs: 1 }, 0, places.procgenLibrary),
+  );
   await session.call('close_pool', { pool: 'spaces' });
   const agent = agentOf(config.model, config.train.bptt, spaces, config.environment.blank);
   await createParameters(session, agent, config.seed);
@@ -147,6 +163,7 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Evaluati
     baselines: options.baselines,
     run: folder,
     update: checkpoint.counters.updates,
+    signal,
   });
   const file = `${folder}/evaluations/${checkpoint.counters.updates}-${new Date().toISOString().replaceAll(':', '')}.json`;
   writeWhole(file, `${JSON.stringify(report, null, 2)}\n`);
@@ -154,5 +171,6 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Evaluati
 }
 
 function packageVersion(): string {
-  return (JSON.parse(readFileSync(path.join(packageFolder(), 'package.json'), 'utf8')) as { version: string }).version;
+  return (JSON.parse(readFileSync(path.join(packageFolder(), 'package.json'), 'utf8')) as { version: string })
+    .version;
 }

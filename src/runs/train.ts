@@ -39,7 +39,11 @@ export interface SessionOptions {
 export async function openSession(options: SessionOptions = {}): Promise<Session> {
   const { device = 'auto', threads = 'auto', signal } = options;
   const places = await machine(signal ?? new AbortController().signal);
-  return Session.start(places, { device, threads, precision: 'float32' }, { logFile: null, ...(signal && { signal }) });
+  return Session.start(
+    places,
+    { device, threads, precision: 'float32' },
+    { logFile: null, ...(signal && { signal }) },
+  );
 }
 
 /** Set-up, quiet unless it has something to do. */

@@ -29,12 +29,21 @@ export interface Agent extends Spaces {
   readonly blank: boolean;
 }
 
-export function agentOf(model: ModelConfig, bptt: TrainConfig['bptt'], spaces: Spaces, blank: boolean): Agent {
+export function agentOf(
+  model: ModelConfig,
+  bptt: TrainConfig['bptt'],
+  spaces: Spaces,
+  blank: boolean,
+): Agent {
   const scheme = schemes[model.initialization];
   const encoder = encoderOf(model, scheme);
   const core = coreOf(model, bptt);
   const { numActions } = spaces;
-  return { ...spaces, blank, policy: policy({ encoder, core, numActions, scheme, policyGain: model.policyGain }) };
+  return {
+    ...spaces,
+    blank,
+    policy: policy({ encoder, core, numActions, scheme, policyGain: model.policyGain }),
+  };
 }
 
 function encoderOf({ encoder }: ModelConfig, scheme: InitializationScheme): Encoder {
@@ -74,8 +83,14 @@ export function stateNames(agent: Agent): string[] {
 
 /** Applies the policy to graph inputs named as in `policySpecs`. */
 export function applyPolicy(agent: Agent, inputs: Readonly<Record<string, Tensor>>) {
-  const { observation, reward, is_first: isFirst } = inputs as Readonly<Record<'observation' | 'reward' | 'is_first', Tensor>>;
-  const state = Object.fromEntries(stateNames(agent).map((name) => [name, inputs[`state/${name}`] as Tensor]));
+  const {
+    observation,
+    reward,
+    is_first: isFirst,
+  } = inputs as Readonly<Record<'observation' | 'reward' | 'is_first', Tensor>>;
+  const state = Object.fromEntries(
+    stateNames(agent).map((name) => [name, inputs[`state/${name}`] as Tensor]),
+  );
   const seen = agent.blank ? zeros(observation.shape, 'uint8') : observation;
   return agent.policy.apply({ observation: seen, reward, isFirst, state });
 }
@@ -87,7 +102,10 @@ export function actGraph(agent: Agent, batch: number, play: Play): Graph {
   const noise = play === 'sampled' ? { noise: tensorSpec([1, batch]) } : {};
   return trace(`act_${play}`, { ...policySpecs(agent, 1, batch), ...noise }, (inputs) => {
     const { logits, baseline, state } = applyPolicy(agent, inputs);
-    const action = play === 'sampled' ? sampleActions(logits, (inputs as Record<string, Tensor>)['noise'] as Tensor) : greedyActions(logits);
+    const action =
+      play === 'sampled'
+        ? sampleActions(logits, (inputs as Record<string, Tensor>)['noise'] as Tensor)
+        : greedyActions(logits);
     const next = Object.fromEntries(Object.entries(state).map(([name, tensor]) => [`state/${name}`, tensor]));
     return { action, logits, baseline, ...next };
   });
@@ -102,5 +120,7 @@ export function noiseGraph(time: number, batch: number): Graph {
 export function initialStateGraph(agent: Agent, batch: number): Graph | null {
   const shapes = Object.entries(agent.policy.stateShapes(batch));
   if (shapes.length === 0) return null;
-  return trace('initial_state', {}, () => Object.fromEntries(shapes.map(([name, shape]) => [`state/${name}`, zeros(shape)])));
+  return trace('initial_state', {}, () =>
+    Object.fromEntries(shapes.map(([name, shape]) => [`state/${name}`, zeros(shape)])),
+  );
 }

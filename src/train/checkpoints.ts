@@ -1,6 +1,16 @@
 /** Checkpoints: complete or absent, verified when read, enough to go on bit for bit. */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import path from 'node:path';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import { writeWhole } from './run-directory.ts';
@@ -54,7 +64,8 @@ export async function writeCheckpoint(
   rmSync(folder, { recursive: true, force: true });
   renameSync(temporary, folder);
   syncFolder(parent);
-  for (const old of completeFolders(parent).slice(0, -keep)) rmSync(path.join(parent, old), { recursive: true, force: true });
+  for (const old of completeFolders(parent).slice(0, -keep))
+    rmSync(path.join(parent, old), { recursive: true, force: true });
   return { folder, counters };
 }
 
@@ -79,7 +90,11 @@ export function requireCheckpoint(runFolder: string, warn: (message: string) => 
   });
 }
 
-export async function restoreCheckpoint(session: Session, checkpoint: Checkpoint, contents: Contents): Promise<void> {
+export async function restoreCheckpoint(
+  session: Session,
+  checkpoint: Checkpoint,
+  contents: Contents,
+): Promise<void> {
   await session.call('restore', { folder: path.resolve(checkpoint.folder), ...contents });
 }
 
@@ -97,7 +112,9 @@ function readManifest(folder: string): Manifest {
 function damageOf(folder: string): string | null {
   try {
     for (const { name, sha256 } of readManifest(folder).files) {
-      const found = createHash('sha256').update(readFileSync(path.join(folder, name))).digest('hex');
+      const found = createHash('sha256')
+        .update(readFileSync(path.join(folder, name)))
+        .digest('hex');
       if (found !== sha256) return `${name} has another hash`;
     }
     return null;

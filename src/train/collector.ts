@@ -49,14 +49,18 @@ export class Collector {
 
   /** Handles that hold the core state as it was before the last unroll, by core-state name. */
   get initialHandles(): Readonly<Record<string, string>> {
-    return Object.fromEntries(stateNames(this.#options.agent).map((name) => [name, `${this.#options.owner}/initial/${name}`]));
+    return Object.fromEntries(
+      stateNames(this.#options.agent).map((name) => [name, `${this.#options.owner}/initial/${name}`]),
+    );
   }
 
   /** Zero core state for every slot. */
   async reset(): Promise<void> {
     const graph = initialStateGraph(this.#options.agent, this.#options.numEnvs);
     if (graph === null) return;
-    const store = Object.fromEntries(stateNames(this.#options.agent).map((name) => [`state/${name}`, this.#carried(name)]));
+    const store = Object.fromEntries(
+      stateNames(this.#options.agent).map((name) => [`state/${name}`, this.#carried(name)]),
+    );
     await this.#session.run(graph, { store });
   }
 
@@ -80,7 +84,11 @@ export class Collector {
       inputs: {},
       per_step: this.#noise === null ? {} : { noise: handle(noiseHandle) },
       feed: { observation: 'observation', reward: 'reward', is_first: 'is_first' },
-      carry: stateNames(agent).map((name) => ({ input: `state/${name}`, output: `state/${name}`, handle: this.#carried(name) })),
+      carry: stateNames(agent).map((name) => ({
+        input: `state/${name}`,
+        output: `state/${name}`,
+        handle: this.#carried(name),
+      })),
       action: 'action',
       record: keep ? { action: UNROLL.action, logits: UNROLL.logits, baseline: UNROLL.baseline } : {},
       store: {

@@ -12,7 +12,10 @@ export function selectColumns(inputs: Readonly<Record<string, Tensor>>): Record<
   const { columns, ...rest } = inputs;
   if (columns === undefined) return rest;
   return Object.fromEntries(
-    Object.entries(rest).map(([name, tensor]) => [name, indexSelect(tensor, name.startsWith('state/') ? 0 : 1, columns)]),
+    Object.entries(rest).map(([name, tensor]) => [
+      name,
+      indexSelect(tensor, name.startsWith('state/') ? 0 : 1, columns),
+    ]),
   );
 }
 

@@ -7,7 +7,11 @@ import type { Session } from './session.ts';
 
 const HOST_TIMEOUT_SECONDS = 60;
 
-export function poolSpec(environment: EnvironmentConfig, seed: number, procgenLibrary: string | null): PoolSpec {
+export function poolSpec(
+  environment: EnvironmentConfig,
+  seed: number,
+  procgenLibrary: string | null,
+): PoolSpec {
   const groups = { num_groups: 1 };
   if (environment.kind === 'catch') {
     const { kind, rows, columns, blank, numEnvs } = environment;
@@ -18,9 +22,13 @@ export function poolSpec(environment: EnvironmentConfig, seed: number, procgenLi
     return { kind, num_envs: numEnvs, ...groups, num_cues: numCues, delay, blank, seed };
   }
   if (procgenLibrary === null) {
-    throw new SrwmError('SETUP_PLATFORM', 'environment.kind: procgen needs Linux on x86-64, which this machine is not.', {
-      remedy: 'Train a toy game: "srwm train tiny".',
-    });
+    throw new SrwmError(
+      'SETUP_PLATFORM',
+      'environment.kind: procgen needs Linux on x86-64, which this machine is not.',
+      {
+        remedy: 'Train a toy game: "srwm train tiny".',
+      },
+    );
   }
   return {
     kind: 'procgen',

@@ -35,7 +35,13 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
 
   let saved = checkpoint === null ? -1 : progress.updates;
   const save = async (): Promise<RunEvent> => {
-    const made = await writeCheckpoint(session, run.folder, parts.contents, progress.counters, config.checkpoint.keep);
+    const made = await writeCheckpoint(
+      session,
+      run.folder,
+      parts.contents,
+      progress.counters,
+      config.checkpoint.keep,
+    );
     saved = progress.updates;
     return { type: 'checkpoint', update: progress.updates, env_steps: progress.envSteps, path: made.folder };
   };
@@ -48,13 +54,21 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
   return parts;
 }
 
-async function* unrollAndLearn({ collector, algorithm, learner, pool }: Parts, config: Config, progress: Progress): AsyncGenerator<Update> {
+async function* unrollAndLearn(
+  { collector, algorithm, learner, pool }: Parts,
+  config: Config,
+  progress: Progress,
+): AsyncGenerator<Update> {
   const unrollIndex = progress.unrolls;
   const envStepsBefore = progress.envSteps;
   const behaviourVersion = learner.version;
   const unroll = await collector.collect(randomKey(config.seed, 'actions', unrollIndex));
   progress.collected(unroll, pool.numEnvs * config.train.unrollLength);
-  for await (const update of algorithm.learn({ unrollIndex, envStepsBefore, initialState: collector.initialHandles })) {
+  for await (const update of algorithm.learn({
+    unrollIndex,
+    envStepsBefore,
+    initialState: collector.initialHandles,
+  })) {
     progress.watch.add('learn', update.learnSeconds);
     yield progress.updateEvent(update, learner.version - 1 - behaviourVersion);
   }
@@ -99,7 +113,11 @@ class Progress {
   }
 
   collected(
-    unroll: { readonly episodes: readonly { readonly episode_return: number }[]; readonly act_seconds: number; readonly env_seconds: number },
+    unroll: {
+      readonly episodes: readonly { readonly episode_return: number }[];
+      readonly act_seconds: number;
+      readonly env_seconds: number;
+    },
     envSteps: number,
   ): void {
     this.envSteps += envSteps;
@@ -122,7 +140,11 @@ class Progress {
   }
 
   updateEvent(
-    update: { readonly losses: Readonly<Record<string, number>>; readonly gradNorm: number; readonly learningRate: number },
+    update: {
+      readonly losses: Readonly<Record<string, number>>;
+      readonly gradNorm: number;
+      readonly learningRate: number;
+    },
     policyLag: number,
   ): Update {
     return {

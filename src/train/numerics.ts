@@ -32,6 +32,7 @@ function describe(
     const op = graph.spec.nodes[found.node]?.op.split('.')[1] ?? 'a node';
     return `the result of ${op} at ${session.lineOf(graph.hash, found.node)}`;
   }
-  if (found.gradient !== null) return `the gradient of parameter "${found.gradient}", while every value was finite`;
+  if (found.gradient !== null)
+    return `the gradient of parameter "${found.gradient}", while every value was finite`;
   return 'the sum of finite gradients, which overflows';
 }

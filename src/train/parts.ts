@@ -30,7 +30,12 @@ export interface Parts {
 }
 
 /** Opens and makes everything; a fresh run also gets its initial state, a resumed one takes it from a checkpoint. */
-export async function makeParts(session: Session, config: Config, places: Places, fresh: boolean): Promise<Parts> {
+export async function makeParts(
+  session: Session,
+  config: Config,
+  places: Places,
+  fresh: boolean,
+): Promise<Parts> {
   const seed = librarySeed(config.seed, 'pool');
   const pool = await openPool(session, POOL, poolSpec(config.environment, seed, places.procgenLibrary));
   const agent = agentOf(config.model, config.train.bptt, pool, config.environment.blank);
@@ -81,7 +86,13 @@ function algorithmOf(session: Session, learner: Learner, agent: Agent, config: C
 export async function createParameters(session: Session, agent: Agent, seed: number): Promise<number> {
   const { declarations } = actGraph(agent, 1, 'greedy');
   const graph = initializationOf('initialize', declarations);
-  const inputs = Object.fromEntries(initializationKeys(graph).map((name) => [name, key(randomKey(seed, `initialize/${name}`))]));
-  const { parameters } = await session.call('create_parameters', { set: SET, graph: await session.load(graph), inputs });
+  const inputs = Object.fromEntries(
+    initializationKeys(graph).map((name) => [name, key(randomKey(seed, `initialize/${name}`))]),
+  );
+  const { parameters } = await session.call('create_parameters', {
+    set: SET,
+    graph: await session.load(graph),
+    inputs,
+  });
   return parameters.reduce((total, { shape }) => total + shape.reduce((size, dim) => size * dim, 1), 0);
 }

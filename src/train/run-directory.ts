@@ -1,6 +1,8 @@
 /** The folder of a run: config, metrics, graphs, checkpoints, log. One process at a time. */
 import {
+  accessSync,
   appendFileSync,
+  constants,
   existsSync,
   mkdirSync,
   openSync,
@@ -32,13 +34,34 @@ export class RunDirectory implements Disposable {
     this.folder = folder;
   }
 
+  /** Refuses a folder that cannot become a new run, before anything slow begins. @throws RUN_EXISTS, RUN_UNWRITABLE */
+  static requireNew(folder: string): void {
+    if (existsSync(path.join(folder, 'config.json'))) {
+      throw new SrwmError(
+        'RUN_EXISTS',
+        `run: "${folder}" must be a new folder, but it holds a run already.`,
+        {
+          remedy: `Go on with "srwm resume ${folder}", or choose another --run.`,
+        },
+      );
+    }
+    try {
+      mkdirSync(folder, { recursive: true });
+      accessSync(folder, constants.W_OK);
+    } catch (error) {
+      throw unwritable(folder, error);
+    }
+  }
+
+  /** Refuses a run that another process is using, before anything slow begins. @throws RUN_LOCKED */
+  static requireFree(folder: string): void {
+    const file = path.join(folder, 'lock');
+    if (existsSync(file)) requireGone(folder, Number(readFileSync(file, 'utf8')));
+  }
+
   /** Makes a new run. @throws RUN_EXISTS, RUN_UNWRITABLE */
   static create(folder: string, record: RunRecord): RunDirectory {
-    if (existsSync(path.join(folder, 'config.json'))) {
-      throw new SrwmError('RUN_EXISTS', `run: "${folder}" must be a new folder, but it holds a run already.`, {
-        remedy: `Go on with "srwm resume ${folder}", or choose another --run.`,
-      });
-    }
+    RunDirectory.requireNew(folder);
     try {
       for (const part of ['checkpoints', 'graphs', 'log', 'evaluations', 'artifacts']) {
         mkdirSync(path.join(folder, part), { recursive: true });
@@ -71,10 +94,7 @@ export class RunDirectory implements Disposable {
         return new RunDirectory(folder);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-        const owner = Number(readFileSync(file, 'utf8'));
-        if (isAlive(owner)) {
-          throw new SrwmError('RUN_LOCKED', `run: "${folder}" must be free, but process ${owner} is using it.`);
-        }
+        requireGone(folder, Number(readFileSync(file, 'utf8')));
         // The process that held it is gone; whoever removes the file first tries again with everybody else.
         rmSync(file, { force: true });
       }
@@ -121,7 +141,11 @@ export class RunDirectory implements Disposable {
 function isBeyond(line: string, update: number): boolean {
   try {
     const row = JSON.parse(line) as { type: string; index?: number; update?: number };
-    return (row.type === 'update' && (row.index ?? 0) >= update) || (row.update ?? 0) > update || row.type === 'run_end';
+    return (
+      (row.type === 'update' && (row.index ?? 0) >= update) ||
+      (row.update ?? 0) > update ||
+      row.type === 'run_end'
+    );
   } catch {
     return true;
   }
@@ -131,14 +155,21 @@ function isBeyond(line: string, update: number): boolean {
 export function readRecord(folder: string): RunRecord {
   const file = path.join(folder, 'config.json');
   if (!existsSync(file)) {
-    throw new SrwmError('RUN_MISSING', `run: "${folder}" must be a run directory, but it holds no config.json.`);
+    throw new SrwmError(
+      'RUN_MISSING',
+      `run: "${folder}" must be a run directory, but it holds no config.json.`,
+    );
   }
   try {
     const record = JSON.parse(readFileSync(file, 'utf8')) as RunRecord;
     if (record.format !== 1 || typeof record.config !== 'object') throw new Error('it has another format');
     return record;
   } catch (cause) {
-    throw new SrwmError('RUN_FOREIGN', `run: "${file}" must be a config that srwm wrote, but ${(cause as Error).message}.`, { cause });
+    throw new SrwmError(
+      'RUN_FOREIGN',
+      `run: "${file}" must be a config that srwm wrote, but ${(cause as Error).message}.`,
+      { cause },
+    );
   }
 }
 
@@ -155,6 +186,11 @@ export function writeWhole(file: string, text: string): void {
   renameSync(temporary, file);
 }
 
+function requireGone(folder: string, owner: number): void {
+  if (!isAlive(owner)) return;
+  throw new SrwmError('RUN_LOCKED', `run: "${folder}" must be free, but process ${owner} is using it.`);
+}
+
 function isAlive(pid: number): boolean {
   if (!Number.isInteger(pid) || pid < 1) return false;
   try {
@@ -168,5 +204,9 @@ function isAlive(pid: number): boolean {
 function unwritable(folder: string, error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (error instanceof SrwmError || code === undefined) return error;
-  return new SrwmError('RUN_UNWRITABLE', `run: "${folder}" must be a folder that can be written, got ${code}.`, { cause: error });
+  return new SrwmError(
+    'RUN_UNWRITABLE',
+    `run: "${folder}" must be a folder that can be written, got ${code}.`,
+    { cause: error },
+  );
 }

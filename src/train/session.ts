@@ -58,7 +58,11 @@ export class Session implements AsyncDisposable {
     }
   }
 
-  async call<V extends Verb>(verb: V, body: RequestBody<V>, tensors: readonly HostTensor[] = []): Promise<ReplyBody<V>> {
+  async call<V extends Verb>(
+    verb: V,
+    body: RequestBody<V>,
+    tensors: readonly HostTensor[] = [],
+  ): Promise<ReplyBody<V>> {
     return (await this.exchange(verb, body, tensors)).body;
   }
 
@@ -68,7 +72,11 @@ export class Session implements AsyncDisposable {
     body: RequestBody<V>,
     tensors: readonly HostTensor[] = [],
   ): Promise<{ readonly body: ReplyBody<V>; readonly tensors: readonly HostTensor[] }> {
-    const options = { tensors, deadlineMs: DEADLINE_MS, ...(this.signal === null ? {} : { signal: this.signal }) };
+    const options = {
+      tensors,
+      deadlineMs: DEADLINE_MS,
+      ...(this.signal === null ? {} : { signal: this.signal }),
+    };
     return this.worker.call(verb, body, options).catch((error: unknown) => {
       throw this.#withLine(error);
     });
@@ -126,7 +134,10 @@ export class Session implements AsyncDisposable {
   }
 
   #withLine(error: unknown): unknown {
-    const remote = error instanceof SrwmError && 'remote' in error ? (error.remote as { graph: string | null; node: number | null }) : null;
+    const remote =
+      error instanceof SrwmError && 'remote' in error
+        ? (error.remote as { graph: string | null; node: number | null })
+        : null;
     if (remote === null || remote.graph === null || remote.node === null) return error;
     (error as Error).message += `\n    at ${this.lineOf(remote.graph, remote.node)}`;
     return error;

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 
 /** A random key: unsigned, 64 bits. Equal arguments give equal keys, on every machine. */
 export function randomKey(seed: number, stream: string, ...counters: readonly number[]): bigint {
-  const digest = createHash('sha256').update(JSON.stringify([seed, stream, ...counters])).digest();
+  const digest = createHash('sha256')
+    .update(JSON.stringify([seed, stream, ...counters]))
+    .digest();
   return digest.readBigUInt64LE(0);
 }
 

@@ -7,8 +7,16 @@ export const evaluate: Command = {
   summary: 'Evaluate the newest checkpoint of a run on training and unseen levels, with intervals.',
   arguments: [{ name: '<run>', description: 'a run directory' }],
   options: [
-    { flags: '--split <name>', description: 'train or unseen; may be given twice (default: both)', repeatable: true },
-    { flags: '--play <way>', description: 'sampled or greedy; may be given twice (default: as the run says)', repeatable: true },
+    {
+      flags: '--split <name>',
+      description: 'train or unseen; may be given twice (default: both)',
+      repeatable: true,
+    },
+    {
+      flags: '--play <way>',
+      description: 'sampled or greedy; may be given twice (default: as the run says)',
+      repeatable: true,
+    },
     { flags: '--episodes <n>', description: 'episodes a game and split (default: as the run says)' },
     { flags: '--baselines', description: 'also the random policy and the best one that never looks' },
   ],
@@ -16,13 +24,14 @@ export const evaluate: Command = {
   run: async (invocation) => {
     const { arguments: words, list, option, flag, output, signal } = invocation;
     const folder = words[0] ?? '';
-    const [{ evaluateRun }, { readRecord, requireCheckpoint }, { prepare }, { evaluationTable }, { SPLITS }] = await Promise.all([
-      import('../../runs/index.ts'),
-      import('../../train/index.ts'),
-      import('../prepare.ts'),
-      import('../run-progress.ts'),
-      import('../../evaluate/index.ts'),
-    ]);
+    const [{ evaluateRun }, { readRecord, requireCheckpoint }, { prepare }, { evaluationTable }, { SPLITS }] =
+      await Promise.all([
+        import('../../runs/index.ts'),
+        import('../../train/index.ts'),
+        import('../prepare.ts'),
+        import('../run-progress.ts'),
+        import('../../evaluate/index.ts'),
+      ]);
     const { config } = readRecord(folder);
     requireCheckpoint(folder, output.note);
     const play = oneOf('--play', list('play'), ['sampled', 'greedy'] as const);

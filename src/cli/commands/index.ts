@@ -1,5 +1,6 @@
 /** The commands, in the order of the help. A new one is its file and its two lines here. */
 import type { Command } from '../command.ts';
+import { bench } from './bench.ts';
 import { describe } from './describe.ts';
 import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
@@ -8,4 +9,13 @@ import { resume } from './resume.ts';
 import { setup } from './setup.ts';
 import { train } from './train.ts';
 
-export const commands: readonly Command[] = [setup, doctor, presets, describe, train, resume, evaluate];
+export const commands: readonly Command[] = [
+  setup,
+  doctor,
+  presets,
+  describe,
+  train,
+  resume,
+  evaluate,
+  bench,
+];

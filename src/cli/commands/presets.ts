@@ -11,7 +11,12 @@ export const presets: Command = {
     const { presetList } = await import('../../config/index.ts');
     const rows = presetList.map(({ name, kind, summary }) => ({ name, kind, summary }));
     const width = Math.max(...rows.map(({ name }) => name.length));
-    output.result(rows, rows.map(({ name, kind, summary }) => `${name.padEnd(width)}  ${kind.padEnd(6)}  ${summary}`).join('\n'));
+    output.result(
+      rows,
+      rows
+        .map(({ name, kind, summary }) => `${name.padEnd(width)}  ${kind.padEnd(6)}  ${summary}`)
+        .join('\n'),
+    );
     return 0;
   },
 };

@@ -9,16 +9,25 @@ export const resume: Command = {
   examples: ['resume runs/quickstart-2026-01-01-120000'],
   run: async (invocation) => {
     const folder = invocation.arguments[0] ?? '';
-    const [{ resumeRun }, { readEnd, readRecord }, { prepare }, { follow }] = await Promise.all([
-      import('../../runs/index.ts'),
-      import('../../train/index.ts'),
-      import('../prepare.ts'),
-      import('./train.ts'),
-    ]);
+    const [{ resumeRun }, { readEnd, readRecord, RunDirectory }, { prepare }, { follow }] = await Promise.all(
+      [
+        import('../../runs/index.ts'),
+        import('../../train/index.ts'),
+        import('../prepare.ts'),
+        import('./train.ts'),
+      ],
+    );
     const { config } = readRecord(folder);
     const finished = readEnd(folder)?.finished === true;
+    RunDirectory.requireFree(folder);
     // A finished run needs no worker, and so no set-up.
-    const places = finished ? { python: '', pythonPath: '', environment: {}, procgenLibrary: null } : await prepare(invocation);
-    return follow(resumeRun({ folder, places, stop: invocation.signal }), invocation.output, config.train.totalEnvSteps);
+    const places = finished
+      ? { python: '', pythonPath: '', environment: {}, procgenLibrary: null }
+      : await prepare(invocation);
+    return follow(
+      resumeRun({ folder, places, stop: invocation.signal }),
+      invocation.output,
+      config.train.totalEnvSteps,
+    );
   },
 };

@@ -15,7 +15,10 @@ export const train: Command = {
   examples: ['train quickstart', 'train tiny --set seed=3 --run runs/tiny-3', 'train my-run.ts --json'],
   run: async (invocation) => {
     const { arguments: words, list, option, output, cwd, signal } = invocation;
-    const [{ targetOf }, { default: path }] = await Promise.all([import('../program.ts'), import('node:path')]);
+    const [{ targetOf }, { default: path }] = await Promise.all([
+      import('../program.ts'),
+      import('node:path'),
+    ]);
     const target = await targetOf(words[0] ?? '', list('set'), cwd);
     if (target.kind === 'function') {
       for await (const update of target.run({ config: null, signal })) {
@@ -27,7 +30,12 @@ export const train: Command = {
     const time = new Date().toISOString().slice(0, 19).replaceAll(':', '').replace('T', '-');
     const stem = path.basename(target.name).replace(/\.\w+$/, '');
     const folder = option('run') ?? path.join('runs', `${stem}-${time}`);
-    const [{ startRun }, { prepare }] = await Promise.all([import('../../runs/index.ts'), import('../prepare.ts')]);
+    const [{ startRun }, { RunDirectory }, { prepare }] = await Promise.all([
+      import('../../runs/index.ts'),
+      import('../../train/index.ts'),
+      import('../prepare.ts'),
+    ]);
+    RunDirectory.requireNew(folder);
     const places = await prepare(invocation);
     const events = startRun(target.resolved, target.name, { folder, places, stop: signal });
     return follow(events, output, target.resolved.config.train.totalEnvSteps);
@@ -35,7 +43,11 @@ export const train: Command = {
 };
 
 /** Prints every event; 0 when the run finished, 130 when the person stopped it. */
-export async function follow(events: AsyncIterable<RunEvent>, output: Output, totalEnvSteps: number): Promise<0 | 130> {
+export async function follow(
+  events: AsyncIterable<RunEvent>,
+  output: Output,
+  totalEnvSteps: number,
+): Promise<0 | 130> {
   let total = totalEnvSteps;
   const print = runPrinter(output, () => total);
   let finished = true;

@@ -11,18 +11,24 @@ export type Operand = Tensor | number;
 
 /** `a + b`. */
 export function add(a: Tensor, b: Operand): Tensor {
-  return typeof b === 'number' ? emit('aten.add.Scalar', [a], { other: b }) : emit('aten.add.Tensor', [a, b], {});
+  return typeof b === 'number'
+    ? emit('aten.add.Scalar', [a], { other: b })
+    : emit('aten.add.Tensor', [a, b], {});
 }
 
 /** `a - b`; one of them may be a number. */
 export function sub(a: Operand, b: Operand): Tensor {
   if (typeof b === 'number') return add(requireTensor(a, 'sub'), -b);
-  return typeof a === 'number' ? emit('aten.rsub.Scalar', [b], { other: a }) : emit('aten.sub.Tensor', [a, b], {});
+  return typeof a === 'number'
+    ? emit('aten.rsub.Scalar', [b], { other: a })
+    : emit('aten.sub.Tensor', [a, b], {});
 }
 
 /** `a * b`. */
 export function mul(a: Tensor, b: Operand): Tensor {
-  return typeof b === 'number' ? emit('aten.mul.Scalar', [a], { other: b }) : emit('aten.mul.Tensor', [a, b], {});
+  return typeof b === 'number'
+    ? emit('aten.mul.Scalar', [a], { other: b })
+    : emit('aten.mul.Tensor', [a, b], {});
 }
 
 /** `a / b`, always floating; one of them may be a number. */
@@ -54,9 +60,12 @@ export function clamp(a: Tensor, min: number | null, max: number | null): Tensor
 
 /** `condition ? a : b`, element by element; `condition` is bool. */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
-  const dtype: Dtype = [a, b].map((side) => (typeof side === 'number' ? null : side.dtype)).find((d) => d !== null) ?? 'float32';
+  const dtype: Dtype =
+    [a, b].map((side) => (typeof side === 'number' ? null : side.dtype)).find((d) => d !== null) ?? 'float32';
   const lift = (side: Operand) =>
-    typeof side === 'number' ? full([], side, isFloating(dtype) || Number.isInteger(side) ? dtype : 'float32') : side;
+    typeof side === 'number'
+      ? full([], side, isFloating(dtype) || Number.isInteger(side) ? dtype : 'float32')
+      : side;
   return emit('aten.where.self', [condition, lift(a), lift(b)], {});
 }
 

@@ -30,14 +30,23 @@ export interface ConvolutionOptions {
 }
 
 /** x [N, C, Y, X] with weight [K, C, y, x] and bias [K]. */
-export function convolve(x: Tensor, weight: Tensor, bias: Tensor | null, options: ConvolutionOptions = {}): Tensor {
+export function convolve(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  options: ConvolutionOptions = {},
+): Tensor {
   const attrs = { stride: pair(options.stride ?? 1), padding: pair(options.padding ?? 0) };
   return emit('aten.conv2d.default', bias === null ? [x, weight] : [x, weight, bias], attrs);
 }
 
 /** Largest element of each window of x [N, C, Y, X]. */
 export function maxPool2d(x: Tensor, kernel: Pair, options: ConvolutionOptions = {}): Tensor {
-  const attrs = { kernel: pair(kernel), stride: pair(options.stride ?? kernel), padding: pair(options.padding ?? 0) };
+  const attrs = {
+    kernel: pair(kernel),
+    stride: pair(options.stride ?? kernel),
+    padding: pair(options.padding ?? 0),
+  };
   return emit('aten.max_pool2d.default', [x], attrs);
 }
 

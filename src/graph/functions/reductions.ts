@@ -37,7 +37,11 @@ export function variance(
   dims?: Dims,
   options: ReductionOptions & { readonly correction?: number } = {},
 ): Tensor {
-  const attrs = { dims: listOf(dims), keepdim: options.keepdim ?? false, correction: options.correction ?? 1 };
+  const attrs = {
+    dims: listOf(dims),
+    keepdim: options.keepdim ?? false,
+    correction: options.correction ?? 1,
+  };
   return emit('aten.var.correction', [x], attrs);
 }
 

@@ -43,7 +43,13 @@ export function squeeze(x: Tensor, dim: number): Tensor {
 }
 
 /** Elements `start` (included) to `end` (excluded) along `dim`; negative positions count from the end. */
-export function slice(x: Tensor, dim: number, start: number, end: number = x.size(dim), step: number = 1): Tensor {
+export function slice(
+  x: Tensor,
+  dim: number,
+  start: number,
+  end: number = x.size(dim),
+  step: number = 1,
+): Tensor {
   return emit('aten.slice.Tensor', [x], { dim, start, end, step });
 }
 

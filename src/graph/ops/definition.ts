@@ -72,7 +72,11 @@ export const promoted: DtypeRule = (inputs) => [resultType(inputs)];
 
 /** An elementwise op over broadcast tensors. */
 export function elementwise(name: string, dtype: DtypeRule = promoted): OpDefinition<NoAttributes> {
-  return define({ shape: (inputs) => [broadcast(inputs.map((spec) => spec.shape))], dtype, print: call(name) });
+  return define({
+    shape: (inputs) => [broadcast(inputs.map((spec) => spec.shape))],
+    dtype,
+    print: call(name),
+  });
 }
 
 /** An elementwise op between a tensor and a number. */

@@ -53,7 +53,9 @@ export const elementwiseOps = {
   'aten.mul.Tensor': elementwise('mul'),
   'aten.mul.Scalar': withScalar('mul'),
   'aten.div.Tensor': elementwise('div', divided),
-  'aten.div.Scalar': withScalar('div', (inputs, other) => toFloating(resultType([inputAt(inputs, 0), other]))),
+  'aten.div.Scalar': withScalar('div', (inputs, other) =>
+    toFloating(resultType([inputAt(inputs, 0), other])),
+  ),
   'aten.reciprocal.default': floatingUnary('reciprocal'),
   'aten.pow.Tensor_Scalar': withScalar('pow'),
   'aten.maximum.default': elementwise('maximum'),

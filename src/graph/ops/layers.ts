@@ -1,7 +1,15 @@
 /** Linear algebra and the layers PyTorch has a kernel for. */
 import { argumentFault, shapeFault } from '../errors.ts';
 import { broadcast, formatShape, requireRank, windowed } from '../shape.ts';
-import { call, define, inputAt, requireFloating, requireOneDtype, sameDtype, type Specs } from './definition.ts';
+import {
+  call,
+  define,
+  inputAt,
+  requireFloating,
+  requireOneDtype,
+  sameDtype,
+  type Specs,
+} from './definition.ts';
 
 const oneDtype = (inputs: Specs) => [requireOneDtype(inputs)];
 const oneFloating = (inputs: Specs) => {
@@ -20,7 +28,9 @@ export const layerOps = {
       }
       const [left, right] = [a.length === 1 ? [1, ...a] : a, b.length === 1 ? [...b, 1] : b];
       if (left.at(-1) !== right.at(-2)) {
-        shapeFault(`inner dimensions differ: ${formatShape(a)} @ ${formatShape(b)} (${left.at(-1)} vs ${right.at(-2)})`);
+        shapeFault(
+          `inner dimensions differ: ${formatShape(a)} @ ${formatShape(b)} (${left.at(-1)} vs ${right.at(-2)})`,
+        );
       }
       const batch = broadcast([left.slice(0, -2), right.slice(0, -2)]);
       const rows = a.length === 1 ? [] : [left.at(-2) ?? 0];
@@ -36,7 +46,9 @@ export const layerOps = {
       const [x, weight] = [inputAt(inputs, 0).shape, inputAt(inputs, 1).shape];
       requireRank('weight', weight, 2);
       if (x.at(-1) !== weight[1]) {
-        shapeFault(`the last dimension of ${formatShape(x)} must be ${weight[1]}, the weight is ${formatShape(weight)}`);
+        shapeFault(
+          `the last dimension of ${formatShape(x)} must be ${weight[1]}, the weight is ${formatShape(weight)}`,
+        );
       }
       const bias = inputs[2]?.shape;
       if (bias !== undefined && (bias.length !== 1 || bias[0] !== weight[0])) {
@@ -90,7 +102,9 @@ export const layerOps = {
       const x = inputAt(inputs, 0).shape;
       requireRank('input', x, 4);
       if (padding.some((pad, i) => pad > (kernel[i] ?? 0) / 2)) {
-        argumentFault(`padding must be at most half the kernel, got ${formatShape(padding)} for ${formatShape(kernel)}`);
+        argumentFault(
+          `padding must be at most half the kernel, got ${formatShape(padding)} for ${formatShape(kernel)}`,
+        );
       }
       return [[x[0] ?? 0, x[1] ?? 0, ...spatial(x, kernel, stride, padding)]];
     },
@@ -113,6 +127,11 @@ export const layerOps = {
   }),
 };
 
-function spatial(x: readonly number[], kernel: readonly number[], stride: readonly number[], padding: readonly number[]) {
+function spatial(
+  x: readonly number[],
+  kernel: readonly number[],
+  stride: readonly number[],
+  padding: readonly number[],
+) {
   return [0, 1].map((i) => windowed(x[2 + i] ?? 0, kernel[i] ?? 0, stride[i] ?? 1, padding[i] ?? 0));
 }

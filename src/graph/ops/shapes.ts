@@ -38,10 +38,12 @@ export const shapeOps = {
   'aten.expand.default': define<Readonly<{ shape: number[] }>>({
     shape: (inputs, { shape }) => {
       const own = inputAt(inputs, 0).shape;
-      const fits = shape.length >= own.length && own.every((size, dim) => {
-        const target = shape[dim + shape.length - own.length];
-        return size === 1 || target === size || target === -1;
-      });
+      const fits =
+        shape.length >= own.length &&
+        own.every((size, dim) => {
+          const target = shape[dim + shape.length - own.length];
+          return size === 1 || target === size || target === -1;
+        });
       if (!fits) shapeFault(`cannot expand ${formatShape(own)} to ${formatShape(shape)}`);
       return [shape.map((size, dim) => (size === -1 ? (own[dim - shape.length + own.length] ?? 0) : size))];
     },
@@ -103,9 +105,12 @@ export const shapeOps = {
       const at = normalizeDim(dim, first.length);
       let total = 0;
       for (const { shape } of inputs) {
-        const differs = shape.length !== first.length || shape.some((size, d) => d !== at && size !== first[d]);
+        const differs =
+          shape.length !== first.length || shape.some((size, d) => d !== at && size !== first[d]);
         if (differs) {
-          shapeFault(`inputs must agree outside dimension ${dim}, got ${formatShape(first)} and ${formatShape(shape)}`);
+          shapeFault(
+            `inputs must agree outside dimension ${dim}, got ${formatShape(first)} and ${formatShape(shape)}`,
+          );
         }
         total += shape[at] ?? 0;
       }
@@ -133,9 +138,12 @@ export const shapeOps = {
     shape: (inputs, { dim }) => {
       const [source, index] = [inputAt(inputs, 0).shape, inputAt(inputs, 1).shape];
       const at = normalizeDim(dim, source.length);
-      const fits = index.length === source.length && index.every((size, d) => d === at || size <= (source[d] ?? 0));
+      const fits =
+        index.length === source.length && index.every((size, d) => d === at || size <= (source[d] ?? 0));
       if (!fits) {
-        shapeFault(`index ${formatShape(index)} does not fit into ${formatShape(source)} along dimension ${dim}`);
+        shapeFault(
+          `index ${formatShape(index)} does not fit into ${formatShape(source)} along dimension ${dim}`,
+        );
       }
       return [[...index]];
     },

@@ -42,14 +42,17 @@ export const sourceOps = {
         number[],
         number[],
       ];
-      if (bptt !== 'unroll' && bptt !== 'step') argumentFault(`bptt must be "unroll" or "step", got "${bptt}"`);
+      if (bptt !== 'unroll' && bptt !== 'step')
+        argumentFault(`bptt must be "unroll" or "step", got "${bptt}"`);
       requireRank('x', x, 4);
       requireRank('w', w, 3);
       const [time = 0, batch = 0, heads = 0, headDim = 0] = x;
       const columns = w[2] ?? 0;
       const outputDim = columns - 2 * headDim - 4;
       if (w[0] !== heads || w[1] !== headDim || outputDim < 1) {
-        shapeFault(`w must be [${heads}, ${headDim}, D_y + ${2 * headDim + 4}] for x ${formatShape(x)}, got ${formatShape(w)}`);
+        shapeFault(
+          `w must be [${heads}, ${headDim}, D_y + ${2 * headDim + 4}] for x ${formatShape(x)}, got ${formatShape(w)}`,
+        );
       }
       const state = [batch, heads, headDim, columns];
       if (formatShape(delta) !== formatShape(state)) {

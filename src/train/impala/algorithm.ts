@@ -33,7 +33,9 @@ export function impalaAlgorithm(
         is_first: handle(UNROLL.isFirst),
         action: handle(UNROLL.action),
         behaviour_logits: handle(UNROLL.logits),
-        ...Object.fromEntries(Object.entries(initialState).map(([name, id]) => [`state/${name}`, handle(id)])),
+        ...Object.fromEntries(
+          Object.entries(initialState).map(([name, id]) => [`state/${name}`, handle(id)]),
+        ),
       };
       for (const columns of groups) {
         const some = groups.length > 1;

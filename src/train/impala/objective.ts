@@ -34,7 +34,12 @@ export function impalaObjective(agent: Agent, config: ImpalaConfig, sizes: Objec
   };
   return trace('impala_update', inputs, (all) => {
     const batch = selectColumns(all);
-    const { action, behaviour_logits: behaviourLogits, reward, is_first: isFirst } = batch as Record<string, Tensor> & {
+    const {
+      action,
+      behaviour_logits: behaviourLogits,
+      reward,
+      is_first: isFirst,
+    } = batch as Record<string, Tensor> & {
       action: Tensor;
       behaviour_logits: Tensor;
       reward: Tensor;

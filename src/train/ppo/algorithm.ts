@@ -10,7 +10,11 @@ import { permutation, randomKey } from '../streams.ts';
 import { ppoObjective } from './objective.ts';
 import { freshScaleGraph, REWARD_SCALE, targetsGraph } from './targets.ts';
 
-const TARGETS = { advantages: 'ppo/advantages', targets: 'ppo/targets', behaviour_log_probability: 'ppo/behaviour_log_probability' };
+const TARGETS = {
+  advantages: 'ppo/advantages',
+  targets: 'ppo/targets',
+  behaviour_log_probability: 'ppo/behaviour_log_probability',
+};
 const SCALE = Object.fromEntries(REWARD_SCALE.map((name) => [`scale/${name}`, `ppo/scale/${name}`]));
 
 export function ppoAlgorithm(

@@ -34,7 +34,9 @@ export function ppoObjective(agent: Agent, config: PpoConfig, sizes: ObjectiveSi
     const batch = selectColumns(all);
     const value = (name: string): Tensor => batch[name] as Tensor;
     // The observation after the last step has no action to learn from.
-    const unroll = Object.fromEntries(['observation', 'reward', 'is_first'].map((name) => [name, value(name).slice(0, 0, time)]));
+    const unroll = Object.fromEntries(
+      ['observation', 'reward', 'is_first'].map((name) => [name, value(name).slice(0, 0, time)]),
+    );
     const { logits, baseline: values } = applyPolicy(agent, { ...batch, ...unroll });
     const logProbability = logProbabilities(logits, value('action'));
     const behaviour = value('behaviour_log_probability');
@@ -45,7 +47,9 @@ export function ppoObjective(agent: Agent, config: PpoConfig, sizes: ObjectiveSi
         : clippedBaselineLoss(values, value('former_values'), value('targets'), config.valueClip);
     const valueLoss = valueErrors.mean();
     const policyEntropy = entropy(logits).mean();
-    const loss = policyLoss.add(valueLoss.mul(config.baselineCost)).sub(policyEntropy.mul(config.entropyCost));
+    const loss = policyLoss
+      .add(valueLoss.mul(config.baselineCost))
+      .sub(policyEntropy.mul(config.entropyCost));
     return {
       loss,
       policy_loss: policyLoss,

@@ -1,7 +1,12 @@
 /** What PPO computes once an unroll: scaled rewards, advantages and value targets. */
 import { full, tensorSpec, trace, zeros, type Graph, type Tensor } from '../../graph/index.ts';
 import type { PpoConfig } from '../../config/index.ts';
-import { generalizedAdvantages, logProbabilities, normalizeAdvantages, normalizeRewards } from '../../objectives/index.ts';
+import {
+  generalizedAdvantages,
+  logProbabilities,
+  normalizeAdvantages,
+  normalizeRewards,
+} from '../../objectives/index.ts';
 import { applyPolicy, policySpecs, type Agent } from '../agent.ts';
 
 /** Named state of the reward scale: it goes in and comes out of every unroll. */
@@ -76,4 +81,3 @@ export function freshScaleGraph(batch: number): Graph {
     'scale/count': full([], 1e-4),
   }));
 }
-
