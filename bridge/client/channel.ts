@@ -49,11 +49,12 @@ export class Channel {
     return this.#endpoint;
   }
 
-  /** Queues a message. Frames must not be written to afterwards. */
+  /** Sends a message behind those before it. Frames must not be written to afterwards. */
   send(frames: readonly Buffer[]): void {
     if (this.#isClosed) return;
-    this.#queue.push([ROUTING_ID, ...frames]);
-    if (!this.#isWriting) void this.#write();
+    const message = [ROUTING_ID, ...frames];
+    if (this.#isWriting) this.#queue.push(message);
+    else this.#write(message);
   }
 
   /** Ends both loops; what is still queued is dropped. */
@@ -64,19 +65,22 @@ export class Channel {
     this.#socket.close();
   }
 
-  /** A second `send` beside one that waits would throw EBUSY, so there is one writer. */
-  async #write(): Promise<void> {
+  /** A second `send` beside one that waits would throw EBUSY, so the next begins when this one has ended. */
+  #write(message: Buffer[]): void {
     this.#isWriting = true;
-    try {
-      for (let frames = this.#queue.shift(); frames !== undefined; frames = this.#queue.shift()) {
-        await this.#socket.send(frames);
-      }
-    } catch (error) {
-      if (!this.#isClosed) this.#events.onFailure(error);
-    } finally {
-      this.#isWriting = false;
-    }
+    this.#socket.send(message).then(this.#onSent, this.#onSendFailure);
   }
+
+  readonly #onSent = (): void => {
+    this.#isWriting = false;
+    const next = this.#queue.shift();
+    if (next !== undefined) this.#write(next);
+  };
+
+  readonly #onSendFailure = (error: unknown): void => {
+    this.#isWriting = false;
+    if (!this.#isClosed) this.#events.onFailure(error);
+  };
 
   async #read(): Promise<void> {
     while (!this.#isClosed) {

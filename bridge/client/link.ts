@@ -45,6 +45,8 @@ export class Link {
   readonly token = randomBytes(32).toString('hex');
   /** Identifies the session: messages of another one are dropped. HELLO and its answer come before it. */
   readonly epoch = randomBytes(4).readUInt32LE();
+  /** Of a request without tensors: nearly all are, and a buffer for each would be most of their garbage. */
+  readonly #plainPreamble = encodePreamble({ kind: 'REQUEST', epoch: this.epoch, frames: 2 });
   readonly #folder: string | null;
   readonly #removeFolderAtExit: () => void;
   #control!: Channel;
@@ -99,7 +101,11 @@ export class Link {
 
   /** Sends one request; `header` is encoded already so that a bad value fails at its caller. */
   sendRequest(header: Buffer, tensors: readonly Buffer[]): void {
-    const preamble = encodePreamble({ kind: 'REQUEST', epoch: this.epoch, frames: 2 + tensors.length });
+    const frames = 2 + tensors.length;
+    const isPlain = tensors.length === 0;
+    const preamble = isPlain
+      ? this.#plainPreamble
+      : encodePreamble({ kind: 'REQUEST', epoch: this.epoch, frames });
     this.#work.send([preamble, header, ...tensors]);
   }
 

@@ -1,24 +1,27 @@
 /** Calls that wait for an answer, oldest first. */
 import type { ErrorHeader, ReplyHeader } from '../protocol/envelope.ts';
-import { RemoteError, type SrwmError } from '../protocol/errors.ts';
+import type { SrwmError } from '../protocol/errors.ts';
 import { deadlineExceeded, remoteFailure, requestCancelled, type PendingCall } from './failures.ts';
 import type { Statistics } from './statistics.ts';
+import { withTrace, type CallerStack } from './traces.ts';
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly deadlineMs?: number | undefined;
 }
 
-/** A call as it was made; `trace.stack` is the caller's stack. */
+/** A call as it was made. */
 export interface NewCall extends CallOptions {
   readonly verb: string;
-  readonly trace: { readonly stack?: string };
+  readonly trace: CallerStack;
   readonly resolve: (header: ReplyHeader, tensors: readonly Buffer[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
-interface Entry extends NewCall, PendingCall {
-  readonly stopWaiting: () => void;
+interface Entry extends PendingCall {
+  readonly call: NewCall;
+  /** Null where nothing but an answer ends the call. */
+  readonly stopWaiting: (() => void) | null;
 }
 
 export interface RequestEvents {
@@ -53,37 +56,40 @@ export class RequestTable {
   /** Waits for the answer to request `nextId`. */
   add(call: NewCall): void {
     const id = (this.#lastId += 1);
-    const { signal, deadlineMs } = call;
-    const self = { id, verb: call.verb };
-    const onAbort = (): void => this.#abandon(self, abortReason(self, signal));
+    if (this.#entries.size === 0) this.#statistics.waitBegins();
+    const isBounded = call.signal !== undefined || call.deadlineMs !== undefined;
+    const stopWaiting = isBounded ? this.#bound(id, call) : null;
+    this.#entries.set(id, { id, verb: call.verb, call, stopWaiting });
+  }
+
+  /** Starts the clock of a call and listens to its signal; returns what ends both. */
+  #bound(id: number, call: NewCall): () => void {
+    const { verb, trace, signal, deadlineMs } = call;
+    const onAbort = (): void => this.#abandon({ id, verb }, abortReason({ id, verb }, signal));
     const onDeadline = (): void => {
       // Asked first: when the worker hangs, this call rejects with that, which says more.
-      this.#events.onDeadline(self);
-      this.#abandon(
-        self,
-        withTrace(deadlineExceeded(self, deadlineMs ?? 0, this.#events.phase()), call.trace),
-      );
+      this.#events.onDeadline({ id, verb });
+      const error = deadlineExceeded({ id, verb }, deadlineMs ?? 0, this.#events.phase());
+      this.#abandon({ id, verb }, withTrace(error, trace));
     };
     const timer = deadlineMs === undefined ? undefined : setTimeout(onDeadline, deadlineMs);
     signal?.addEventListener('abort', onAbort, { once: true });
-    const stopWaiting = (): void => {
+    return () => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
     };
-    if (this.#entries.size === 0) this.#statistics.waitBegins();
-    this.#entries.set(id, { ...call, id, stopWaiting });
   }
 
   /** Answers a call; an answer to a call that was given up is dropped. */
   reply(header: ReplyHeader, tensors: readonly Buffer[]): void {
-    this.#take(header.id)?.resolve(header, tensors);
+    this.#take(header.id)?.call.resolve(header, tensors);
   }
 
   fail(header: ErrorHeader): void {
     const entry = this.#take(header.id);
     if (entry === undefined) return;
-    const { id, verb } = entry;
-    entry.reject(withTrace(remoteFailure(header.error, { id, verb }), entry.trace));
+    const { id, verb, call } = entry;
+    call.reject(withTrace(remoteFailure(header.error, { id, verb }), call.trace));
   }
 
   /** Rejects everything. `makeError` is asked for each call, so that each keeps the stack of its caller. */
@@ -91,14 +97,14 @@ export class RequestTable {
     const running = this.oldest;
     for (const id of [...this.#entries.keys()]) {
       const entry = this.#take(id);
-      entry?.reject(withTrace(makeError(running), entry.trace));
+      entry?.call.reject(withTrace(makeError(running), entry.call.trace));
     }
   }
 
   #abandon(call: PendingCall, error: unknown): void {
     const entry = this.#take(call.id);
     if (entry === undefined) return;
-    entry.reject(error);
+    entry.call.reject(error);
     this.#events.onAbandoned(call);
   }
 
@@ -106,7 +112,7 @@ export class RequestTable {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
     this.#entries.delete(id);
-    entry.stopWaiting();
+    entry.stopWaiting?.();
     if (this.#entries.size === 0) this.#statistics.waitEnds();
     return entry;
   }
@@ -117,12 +123,4 @@ export function abortReason(call: PendingCall, signal: AbortSignal | undefined):
   const reason: unknown = signal?.reason;
   const isDefault = reason instanceof DOMException && reason.name === 'AbortError';
   return isDefault ? requestCancelled(call) : reason;
-}
-
-/** Puts the caller's stack in place of the stack of the socket's reader, and the Python traceback below it. */
-export function withTrace(error: SrwmError, trace: { readonly stack?: string }): SrwmError {
-  const frames = (trace.stack ?? '').split('\n').slice(1).join('\n');
-  const remote = error instanceof RemoteError ? `\n--- Python traceback ---\n${error.remote.traceback}` : '';
-  error.stack = `${error.name} [${error.code}]: ${error.message}\n${frames}${remote}`;
-  return error;
 }

@@ -9,7 +9,8 @@ import { openLink, type Hello } from './handshake.ts';
 import type { Incoming, Link } from './link.ts';
 import { Liveness } from './liveness.ts';
 import type { WorkerOptions } from './options.ts';
-import { abortReason, RequestTable, withTrace, type CallOptions } from './requests.ts';
+import { abortReason, RequestTable, type CallOptions } from './requests.ts';
+import { callerStack, withTrace } from './traces.ts';
 import { Statistics } from './statistics.ts';
 import { checkTensor, ownedBytes, type HostTensor } from './tensors.ts';
 
@@ -74,8 +75,7 @@ export class Worker implements AsyncDisposable {
    * (DEADLINE_EXCEEDED, REQUEST_CANCELLED, WORKER_CLOSED, PROTOCOL_*), each with the stack of this call.
    */
   call<V extends Verb>(verb: V, body: RequestBody<V>, options: WorkerCallOptions = {}): Promise<Reply<V>> {
-    const trace: { stack?: string } = {};
-    Error.captureStackTrace(trace, this.call);
+    const trace = callerStack(this.call);
     const reply = new Promise<Reply<V>>((resolve, reject) => {
       const id = this.#requests.nextId;
       if (this.#fault !== null) throw withTrace(this.#fault(null), trace);

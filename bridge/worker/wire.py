@@ -143,6 +143,8 @@ class Codec:
 
 def tensors_of(specs: Sequence[TensorSpec], frames: Sequence[Buffer]) -> list[WireTensor]:
     """Tensor frames with their specs. Raises PROTOCOL_TENSOR where number or length differ."""
+    if not specs and not frames:
+        return []
     if len(specs) != len(frames):
         raise WorkerError(
             'PROTOCOL_TENSOR',

@@ -1,15 +1,22 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { fixtures, isAlive, needsPython, python, root, until } from './start-worker.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'srwm-test-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Starts the driver fixture; resolves when its worker is up. */
 async function startDriver(what: string) {
   const driver = spawn(process.execPath, ['--import', 'tsx', path.join(fixtures, 'driver.ts'), what], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'ignore'],
+    // A driver that is killed -9 cannot remove the folder of its sockets.
+    env: { ...process.env, TMPDIR: folder },
   });
   const exited = once(driver, 'exit').then(([exitCode]) => exitCode as number | null);
   const [line] = (await once(createInterface({ input: driver.stdout }), 'line')) as [string];
