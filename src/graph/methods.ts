@@ -90,7 +90,7 @@ declare module './tensor.ts' {
 for (const [name, method] of Object.entries(methods)) {
   Object.defineProperty(Tensor.prototype, name, {
     value(this: Tensor, ...rest: never[]) {
-      return (method as (first: Tensor, ...rest: never[]) => Tensor)(this, ...rest);
+      return (method)(this, ...rest);
     },
   });
 }

@@ -105,11 +105,11 @@ export function emitAll<K extends OpName>(
   const trace = currentTrace(op, site);
   for (const input of inputs) requireOwn(op, input, trace, site);
   const definition = opTable[op] as unknown as OpDefinition<Attributes>;
-  const specs = applyRules(op, definition, inputs, attrs as Attributes, body, site);
+  const specs = applyRules(op, definition, inputs, attrs, body, site);
   const results = specs.map(
     (spec, index) => new Tensor(trace, spec.shape, spec.dtype, { kind: 'result', op, index, site }),
   );
-  trace.nodes.push({ op, inputs, attrs: attrs as Attributes, results, site, scope: trace.scope, body });
+  trace.nodes.push({ op, inputs, attrs: attrs, results, site, scope: trace.scope, body });
   return results;
 }
 
