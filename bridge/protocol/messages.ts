@@ -1,5 +1,6 @@
 /** Every message of the `work` channel, once: request body and reply body of each verb. */
 import { z } from 'zod';
+import { realSchema } from './real.ts';
 import { graphSpecSchema, namedValueSchema, dtypeSchema } from './graph-spec.ts';
 
 const id = z.string().min(1).max(200);
@@ -76,7 +77,7 @@ export const episodeSchema = z
   .strictObject({
     slot: z.int().min(0),
     game: z.string(),
-    episode_return: z.number(),
+    episode_return: realSchema,
     episode_length: z.int().min(1),
     /** The level just played; -1 where the environment has no levels. */
     level: z.int(),
@@ -222,7 +223,7 @@ export const verbs = {
         description: 'Forward and backward of `loss`; gradients add up until `apply`.',
       }),
     reply: z
-      .strictObject({ values: z.record(z.string(), z.number()), seconds })
+      .strictObject({ values: z.record(z.string(), realSchema), seconds })
       .meta({ id: 'AccumulateReply' }),
   },
   apply: {
@@ -241,7 +242,7 @@ export const verbs = {
         description: 'Transform, clip by global norm, optimizer step. A non-finite norm skips the step.',
       }),
     reply: z
-      .strictObject({ version: z.int().min(0), grad_norm: z.number(), finite: z.boolean(), seconds })
+      .strictObject({ version: z.int().min(0), grad_norm: realSchema, finite: z.boolean(), seconds })
       .meta({ id: 'ApplyReply' }),
   },
   run: {

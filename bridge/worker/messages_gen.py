@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_HASH = '72ee2782e137033f12fecb345c4117ba8bb5467707d107e588bb561135ae6eb7'
+PROTOCOL_HASH = 'e2d1385de718f880974620bf21fad419d80ac65b357c09e157b1f4e11960edf3'
 MAX_FRAMES = 4096
 MAX_FRAME_BYTES = 1073741824
 
