@@ -1,0 +1,1 @@
+"""Programs that time this project and a rival in one process, in turns."""

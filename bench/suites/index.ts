@@ -1,0 +1,34 @@
+/** The suites: every row of `srwm bench` by its stable name. A new row is one line here. */
+import type { Bench } from '../bench.ts';
+import type { Row } from '../row.ts';
+import { roundTripRow, shareRow } from './bridge.ts';
+import { endToEndRow } from './end-to-end.ts';
+import { procgenRow } from './environment.ts';
+import { readyRow } from './graph.ts';
+import { srwmCases, srwmRow } from './kernels.ts';
+import { updateRow } from './update.ts';
+
+export interface Measurement {
+  /** Of the row. */
+  readonly name: string;
+  readonly measure: (bench: Bench) => Promise<Row>;
+}
+
+export const suites = {
+  kernels: srwmCases.map((one) => ({ name: one.name, measure: (bench: Bench) => srwmRow(bench, one) })),
+  bridge: [
+    { name: 'bridge/share', measure: shareRow },
+    { name: 'bridge/round_trip', measure: roundTripRow },
+  ],
+  graph: [{ name: 'graph/ready', measure: readyRow }],
+  env: [{ name: 'env/procgen', measure: procgenRow }],
+  train: [
+    { name: 'update/feed_forward', measure: (bench: Bench) => updateRow(bench, 'feed_forward') },
+    { name: 'update/srwm', measure: (bench: Bench) => updateRow(bench, 'srwm') },
+    { name: 'end_to_end/feed_forward', measure: (bench: Bench) => endToEndRow(bench, 'feed_forward') },
+    { name: 'end_to_end/srwm', measure: (bench: Bench) => endToEndRow(bench, 'srwm') },
+  ],
+} as const satisfies Record<string, readonly Measurement[]>;
+
+export type SuiteName = keyof typeof suites;
+export const suiteNames = Object.keys(suites) as SuiteName[];
