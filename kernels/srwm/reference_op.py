@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -68,7 +69,9 @@ def saved_width(head_dim: int, y_dim: int, step: bool) -> int:
 
 
 def second_derivative(
-    inputs: tuple[Tensor | None, ...],
+    cotangents_in: tuple[Tensor | None, Tensor | None],
+    inputs: tuple[Tensor, Tensor, Tensor | None],
+    is_first: Tensor | None,
     cotangents: tuple[Tensor | None, ...],
     *,
     input_softmax: bool,
@@ -76,29 +79,40 @@ def second_derivative(
 ) -> list[Tensor | None]:
     """Returns the gradients of (dy, ddelta_out, x, w, fast_weight_delta), from the plain reference.
 
-    `inputs` are those five and is_first; `cotangents` belong to the backward op's (dx, dw, ddelta).
+    `cotangents_in` are dy and ddelta_out, `inputs` the other three; `cotangents` belong to (dx, dw, ddelta).
     """
-    is_first = inputs[5]
     with torch.enable_grad():
-        leaves = [None if t is None else t.detach().requires_grad_() for t in inputs[:5]]
-        dy, ddelta_out, x, w, delta = leaves
+        x, w = leaf(inputs[0]), leaf(inputs[1])
+        delta, dy, ddelta_out = (None if t is None else leaf(t) for t in (inputs[2], *cotangents_in))
         outputs = reference(x, w, delta, is_first, input_softmax=input_softmax, bptt=bptt)
-        pairs = [
-            (o, g)
-            for o, g in zip(outputs, (dy, ddelta_out), strict=True)
-            if g is not None and o.requires_grad
-        ]
         wanted = [t for t in (x, w, delta) if t is not None]
-        first = torch.autograd.grad(*transposed(pairs, wanted), create_graph=True, allow_unused=True)
-        seeds = [(f, c) for f, c in zip(first, cotangents, strict=False) if f is not None and c is not None]
-        sources = [t for t in leaves if t is not None]
-        second = iter(torch.autograd.grad(*transposed(seeds, sources), allow_unused=True))
+        first = gradients(outputs, wanted, (dy, ddelta_out), create_graph=True)
+        leaves = (dy, ddelta_out, x, w, delta)
+        second = iter(gradients(first, [t for t in leaves if t is not None], cotangents, create_graph=False))
     return [None if t is None else next(second) for t in leaves]
 
 
-def transposed(pairs: list[tuple[Tensor, Tensor]], inputs: list[Tensor]) -> tuple[list[Tensor], ...]:
-    """Returns (outputs, inputs, cotangents) for torch.autograd.grad."""
-    return [o for o, _ in pairs], inputs, [g for _, g in pairs]
+def gradients(
+    outputs: Sequence[Tensor | None],
+    inputs: list[Tensor],
+    cotangents: Sequence[Tensor | None],
+    *,
+    create_graph: bool,
+) -> tuple[Tensor | None, ...]:
+    """Returns the gradient of every input, None where no output with a cotangent reads it."""
+    pairs = [
+        (output, cotangent)
+        for output, cotangent in zip(outputs, cotangents, strict=False)
+        if output is not None and cotangent is not None and output.requires_grad
+    ]
+    if not pairs:
+        return (None,) * len(inputs)
+    values, seeds = [value for value, _ in pairs], [seed for _, seed in pairs]
+    return torch.autograd.grad(values, inputs, seeds, create_graph=create_graph, allow_unused=True)
+
+
+def leaf(tensor: Tensor) -> Tensor:
+    return tensor.detach().requires_grad_()
 
 
 def part(tensor: Tensor | None, index: slice) -> Tensor | None:

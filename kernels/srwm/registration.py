@@ -85,7 +85,7 @@ def register_autograd(
         return dx, dw, ddelta if want and not ctx.step else None, None, None, None, None, None
 
     def backward_twice(ctx: Any, *cotangents: Tensor | None) -> Gradients:
-        *inputs, cu_seqlens = ctx.saved_tensors
+        dy, ddelta_out, x, w, delta, is_first, cu_seqlens = ctx.saved_tensors
         if second_derivative is None or cu_seqlens is not None:
             raise KernelError(
                 'KERNEL_UNSUPPORTED',
@@ -94,10 +94,15 @@ def register_autograd(
                 'Pass implementation="reference".',
             )
         bptt = 'step' if ctx.step else 'unroll'
-        dy, ddelta, x, w, delta = second_derivative(
-            inputs, cotangents, input_softmax=ctx.input_softmax, bptt=bptt
+        found = second_derivative(
+            (dy, ddelta_out),
+            (x, w, delta),
+            is_first,
+            cotangents,
+            input_softmax=ctx.input_softmax,
+            bptt=bptt,
         )
-        return dy, ddelta, x, w, delta, *(None,) * 7
+        return *found, *(None,) * 7
 
     torch.library.register_autograd(f'srwm::forward_{implementation}', backward, setup_context=setup_forward)
     torch.library.register_autograd(
