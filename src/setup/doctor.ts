@@ -54,7 +54,7 @@ interface TorchProbe {
 const PROBE = `
 import dataclasses, json, torch
 from srwm.kernels import explain
-from srwm.kernels.dispatch import IMPLEMENTATIONS
+from srwm.kernels.dispatch import TABLE
 cuda = [(f"cuda:{i}", torch.cuda.get_device_name(i)) for i in range(torch.cuda.device_count())]
 print(json.dumps({
     "torch": str(torch.__version__),
@@ -62,7 +62,7 @@ print(json.dumps({
     "devices": [["cpu", torch.backends.cpu.get_cpu_capability()], *cuda],
     "kernels": [
         {"device": device, **dataclasses.asdict(explain(op, device=device))}
-        for op in IMPLEMENTATIONS
+        for op in TABLE
         for device in ["cpu", *(name for name, _ in cuda)]
     ],
 }))
