@@ -7,13 +7,18 @@ from typing import Any
 
 import numpy
 import torch
+
 from drivers.serve import serve
 
 
 def describe() -> dict[str, Any]:
     """What the machine row says about Python's side."""
     devices = ['cpu', *(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))]
-    versions = {'python': platform.python_version(), 'torch': str(torch.__version__), 'numpy': numpy.__version__}
+    versions = {
+        'python': platform.python_version(),
+        'torch': str(torch.__version__),
+        'numpy': numpy.__version__,
+    }
     return {'versions': versions, 'devices': devices, 'threads': torch.get_num_threads()}
 
 

@@ -1,4 +1,4 @@
-"""`python -m drivers.environment`: the ProcGen pool and bare processes on the same slots, states and actions, in turns."""
+"""`python -m drivers.environment`: the ProcGen pool and bare processes on the same slots and actions, in turns."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+
 from drivers.serve import serve
 from srwm import envs
 from srwm.envs.procgen.options import parse_spec
@@ -34,27 +35,44 @@ class Bench:
         self._reward = torch.empty(shape[:2])
         self._is_first = torch.empty(shape[:2], dtype=torch.bool)
         share = -(-self._pool.num_envs // spec['num_hosts'])
-        self._shares = [(at, min(at + share, self._pool.num_envs)) for at in range(0, self._pool.num_envs, share)]
+        self._shares = [
+            (at, min(at + share, self._pool.num_envs)) for at in range(0, self._pool.num_envs, share)
+        ]
         with tempfile.TemporaryDirectory() as folder:
             state = self._pool.get_state()
             states = Path(folder) / 'states'
             states.write_bytes(state['native'].tobytes())
-            self._bare = [self._start(Path(folder) / f'{i}.json', spec, slots, states, state['native_offset'])
-                          for i, slots in enumerate(self._shares)]
+            self._bare = [
+                self._start(Path(folder) / f'{i}.json', spec, slots, states, state['native_offset'])
+                for i, slots in enumerate(self._shares)
+            ]
             for process in self._bare:
                 if process.stdout.readline().strip() != 'ready':
                     raise RuntimeError('a bare process ended before it was ready')
         return {'threads': torch.get_num_threads()}
 
-    def _start(self, config: Path, spec: Mapping[str, Any], slots: tuple[int, int], states: Path, offsets: np.ndarray):
+    def _start(
+        self, config: Path, spec: Mapping[str, Any], slots: tuple[int, int], states: Path, offsets: np.ndarray
+    ):
         options = parse_spec(spec).native_options(self._pool.games[0])
-        config.write_text(json.dumps({
-            'library': spec['library'], 'games': self._pool.games, 'options': options, 'slots': slots,
-            'states': str(states), 'offsets': offsets.tolist(), 'seed': _SEED,
-        }))
+        config.write_text(
+            json.dumps(
+                {
+                    'library': spec['library'],
+                    'games': self._pool.games,
+                    'options': options,
+                    'slots': slots,
+                    'states': str(states),
+                    'offsets': offsets.tolist(),
+                    'seed': _SEED,
+                }
+            )
+        )
         return subprocess.Popen(
             [sys.executable, '-m', 'rivals.procgen_host', str(config)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def pair(self, *, steps: int, ours_first: bool) -> dict[str, float]:
@@ -68,7 +86,9 @@ class Bench:
 
     def _step_pool(self, steps: int) -> tuple[float, list[int]]:
         pool = self._pool
-        actions = self._draw.integers(0, pool.num_actions, (steps, pool.num_envs), dtype=np.int32).astype(np.int64)
+        actions = self._draw.integers(0, pool.num_actions, (steps, pool.num_envs), dtype=np.int32).astype(
+            np.int64
+        )
         groups = [pool.slots(group) for group in range(pool.num_groups)]
         started = time.perf_counter()
         for group, slots in enumerate(groups):

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from rivals.srwm_loop import srwm_loop
+from torch import Tensor
+
 from drivers.clock import in_turns
 from drivers.serve import serve
-from rivals.srwm_loop import srwm_loop
 from srwm.kernels import explain, srwm
-from torch import Tensor
 
 Op = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
@@ -18,7 +19,9 @@ Op = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 class Bench:
     """One size at a time."""
 
-    def open(self, *, time: int, batch: int, heads: int, head_dim: int, device: str, backward: bool) -> dict[str, Any]:
+    def open(
+        self, *, time: int, batch: int, heads: int, head_dim: int, device: str, backward: bool
+    ) -> dict[str, Any]:
         """Makes inputs and refuses, by raising, where the two sides do not agree."""
         self._device, self._backward = torch.device(device), backward
         generator = torch.Generator().manual_seed(1)

@@ -8,16 +8,17 @@ from typing import Any
 
 import msgspec
 import torch
+from rivals.update import Costs, Network, Sizes, Update
+from torch import Tensor
+
 from drivers.clock import in_turns, seconds_of
 from drivers.serve import serve
-from rivals.update import Costs, Network, Sizes, Update
 from srwm.worker.context import Activity, Context
 from srwm.worker.handlers.parameters import ParameterHandlers
 from srwm.worker.handlers.programs import ProgramHandlers
 from srwm.worker.handlers.session import Session
 from srwm.worker.messages_gen import REQUESTS
 from srwm.worker.wire import WireTensor
-from torch import Tensor
 
 PREFIX = 'unroll/'
 
@@ -45,10 +46,13 @@ class Bench:
         self._state = [self._handle(handle) for handle in rival['state']]
         columns = self._plan['columns']
         self._columns = None if columns is None else torch.tensor(columns, device=self._device)
-        return {'threads': torch.get_num_threads(), 'parameters': sum(p.numel() for p in network.parameters())}
+        return {
+            'threads': torch.get_num_threads(),
+            'parameters': sum(p.numel() for p in network.parameters()),
+        }
 
     def compare(self) -> dict[str, float]:
-        """Largest differences of loss, gradients and parameters after one step, relative to the largest value of each."""
+        """Largest differences of loss, gradients and parameters after one step, relative to the largest of each."""
         ours = self._accumulate()['values']['loss']
         gradients = {name: p.grad for name, p in self._parameters().items() if p.grad is not None}
         loss = self._rival.loss(self._unroll, self._state, self._columns)
@@ -64,7 +68,10 @@ class Bench:
         self._rival.optimizer.zero_grad(set_to_none=True)
         self._rival(self._unroll, self._state, self._columns, self._plan['learning_rate'])
         mine = self._parameters()
-        return {**found, 'parameter': max(_difference(mine[name], value) for name, value in self._theirs.items())}
+        return {
+            **found,
+            'parameter': max(_difference(mine[name], value) for name, value in self._theirs.items()),
+        }
 
     def pair(self, *, ours_first: bool) -> dict[str, float]:
         """Seconds of one update each."""

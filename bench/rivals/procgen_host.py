@@ -17,6 +17,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+
 from srwm.envs.procgen.layout import fields_of, map_arrays
 from srwm.envs.procgen.native import NativeInstance, NativeLibrary
 
@@ -43,7 +44,9 @@ def main() -> None:
     act, observe = library.functions.libenv_act, library.functions.libenv_observe
     print('ready', flush=True)
     for line in sys.stdin:
-        actions = draw.integers(0, NUM_ACTIONS, (int(line), len(config['games'])), dtype=np.int32)[:, first:end].copy()
+        actions = draw.integers(0, NUM_ACTIONS, (int(line), len(config['games'])), dtype=np.int32)[
+            :, first:end
+        ].copy()
         row, handle = arrays['action'], instance.handle
         started = time.perf_counter()
         for step in actions:
@@ -51,7 +54,9 @@ def main() -> None:
             act(handle)
             observe(handle)
         seconds = time.perf_counter() - started
-        print(json.dumps({'seconds': seconds, 'levels': zlib.crc32(arrays['level_seed'].tobytes())}), flush=True)
+        print(
+            json.dumps({'seconds': seconds, 'levels': zlib.crc32(arrays['level_seed'].tobytes())}), flush=True
+        )
 
 
 if __name__ == '__main__':

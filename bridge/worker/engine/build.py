@@ -25,7 +25,11 @@ def first_values(graph: GraphSpec) -> list[int]:
 
 
 def build_part(
-    graph: GraphSpec, nodes: Sequence[int], inputs: Sequence[int], outputs: Sequence[int], device: torch.device
+    graph: GraphSpec,
+    nodes: Sequence[int],
+    inputs: Sequence[int],
+    outputs: Sequence[int],
+    device: torch.device,
 ) -> fx.GraphModule:
     """A module from the values `inputs` to a tuple of the values `outputs`, made of `nodes` in order."""
     firsts = first_values(graph)
@@ -45,7 +49,12 @@ def build_part(
 
 
 def _emit(
-    root: torch.nn.Module, body: fx.Graph, index: int, node: NodeSpec, arguments: list[Any], device: torch.device
+    root: torch.nn.Module,
+    body: fx.Graph,
+    index: int,
+    node: NodeSpec,
+    arguments: list[Any],
+    device: torch.device,
 ) -> fx.Node:
     if node.op == SCAN:
         # Imported here because a scan body is built by this file again.
@@ -62,11 +71,15 @@ def lower(node: NodeSpec, arguments: list[Any], device: torch.device) -> Any:
     """The torch call of a node that is no scan. Raises GRAPH_UNKNOWN_OP."""
     lowering = LOWERINGS.get(node.op)
     if lowering is None:
-        raise WorkerError('GRAPH_UNKNOWN_OP', f'graph: operations must be in the worker\'s table, got "{node.op}".')
+        raise WorkerError(
+            'GRAPH_UNKNOWN_OP', f'graph: operations must be in the worker\'s table, got "{node.op}".'
+        )
     return lowering(arguments, node.attrs, device)
 
 
 def build_module(graph: GraphSpec, device: torch.device) -> fx.GraphModule:
     """The whole graph: (inputs..., parameters...) to a tuple of its outputs."""
     given = range(len(graph.inputs) + len(graph.parameters))
-    return build_part(graph, range(len(graph.nodes)), given, [output.value for output in graph.outputs], device)
+    return build_part(
+        graph, range(len(graph.nodes)), given, [output.value for output in graph.outputs], device
+    )

@@ -18,10 +18,16 @@ from torch import Tensor
 from srwm.worker.errors import WorkerError
 
 
-def write_tensors(folder: str, name: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Any]:
+def write_tensors(
+    folder: str, name: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> dict[str, Any]:
     """Writes `name`.safetensors and returns its name, bytes and sha256."""
     path = Path(folder) / f'{name}.safetensors'
-    save_tensors({key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}, path, dict(metadata))
+    save_tensors(
+        {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()},
+        path,
+        dict(metadata),
+    )
     return _sealed(path)
 
 
@@ -37,9 +43,11 @@ def read_tensors(folder: str, name: str, device: torch.device) -> tuple[dict[str
     path = Path(folder) / f'{name}.safetensors'
     try:
         with safe_open(path, framework='pt', device=str(device)) as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})
+            return {key: file.get_tensor(key) for key in list(file.keys())}, dict(file.metadata() or {})
     except Exception as error:
-        raise WorkerError('RUN_CHECKPOINT', f'restore: "{path}" must be a readable safetensors file, got {error}.') from error
+        raise WorkerError(
+            'RUN_CHECKPOINT', f'restore: "{path}" must be a readable safetensors file, got {error}.'
+        ) from error
 
 
 def read_arrays(folder: str, name: str) -> dict[str, np.ndarray]:
@@ -47,9 +55,11 @@ def read_arrays(folder: str, name: str) -> dict[str, np.ndarray]:
     path = Path(folder) / f'{name}.safetensors'
     try:
         with safe_open(path, framework='np') as file:
-            return {key: file.get_tensor(key) for key in file.keys()}
+            return {key: file.get_tensor(key) for key in list(file.keys())}
     except Exception as error:
-        raise WorkerError('RUN_CHECKPOINT', f'restore: "{path}" must be a readable safetensors file, got {error}.') from error
+        raise WorkerError(
+            'RUN_CHECKPOINT', f'restore: "{path}" must be a readable safetensors file, got {error}.'
+        ) from error
 
 
 def _sealed(path: Path) -> dict[str, Any]:

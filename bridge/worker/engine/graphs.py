@@ -51,7 +51,10 @@ class Graph:
         """Inputs and parameters in call order, checked against the shapes the graph was traced for."""
         unknown = set(inputs) - set(self.input_names)
         if unknown:
-            raise WorkerError('GRAPH_INPUT', f'graph "{self.spec.name}": inputs are {self.input_names}, got {sorted(unknown)}.')
+            raise WorkerError(
+                'GRAPH_INPUT',
+                f'graph "{self.spec.name}": inputs are {self.input_names}, got {sorted(unknown)}.',
+            )
         return [
             *(self._checked('input', value, inputs) for value in self.spec.inputs),
             *(self._checked('parameter', value, parameters) for value in self.spec.parameters),
@@ -71,7 +74,8 @@ class Graph:
         dtype = DTYPE_NAMES.get(value.dtype)
         if list(value.shape) != wanted.shape or dtype != wanted.dtype:
             raise WorkerError(
-                'GRAPH_INPUT', f'{who} must be {wanted.dtype} {wanted.shape}, got {dtype} {list(value.shape)}.'
+                'GRAPH_INPUT',
+                f'{who} must be {wanted.dtype} {wanted.shape}, got {dtype} {list(value.shape)}.',
             )
         return value
 
@@ -85,7 +89,10 @@ class Graph:
             node = self.failing_node(arguments)
             op = '' if node is None else f' in {self.spec.nodes[node].op}'
             raise WorkerError(
-                'GRAPH_FAILED', f'graph "{self.spec.name}": must run{op}, got {error}', graph=self.hash, node=node
+                'GRAPH_FAILED',
+                f'graph "{self.spec.name}": must run{op}, got {error}',
+                graph=self.hash,
+                node=node,
             ) from error
 
     def failing_node(self, arguments: list[Value]) -> int | None:
@@ -94,7 +101,7 @@ class Graph:
         try:
             for index, _ in self.interpret(arguments):
                 index += 1
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever a node raises, its index is the answer
             return index
         return None
 
@@ -132,11 +139,15 @@ class Graphs:
         """Raises GRAPH_UNKNOWN."""
         graph = self._graphs.get(hash)
         if graph is None:
-            raise WorkerError('GRAPH_UNKNOWN', f'graph: must have been loaded before use, got the unknown hash {hash}.')
+            raise WorkerError(
+                'GRAPH_UNKNOWN', f'graph: must have been loaded before use, got the unknown hash {hash}.'
+            )
         return graph
 
 
-def first_non_finite(graph: Graph, inputs: Mapping[str, Value], parameters: Mapping[str, Tensor]) -> tuple[str | None, int | None]:
+def first_non_finite(
+    graph: Graph, inputs: Mapping[str, Value], parameters: Mapping[str, Tensor]
+) -> tuple[str | None, int | None]:
     """(name of a source that is not finite already, index of the first node whose result is not)."""
     arguments = graph.arguments(inputs, parameters)
     names = [value.name for value in (*graph.spec.inputs, *graph.spec.parameters)]

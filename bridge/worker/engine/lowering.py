@@ -65,7 +65,9 @@ def _extreme(target: Callable[..., Any]) -> Lowering:
 
 
 def _random(target: Callable[..., Any]) -> Lowering:
-    return lambda inputs, attrs, device: Call(target, (*inputs, attrs['shape'], DTYPES[attrs['dtype']], device), {})
+    return lambda inputs, attrs, device: Call(
+        target, (*inputs, attrs['shape'], DTYPES[attrs['dtype']], device), {}
+    )
 
 
 def _logsumexp(inputs: list[Any], attrs: Attributes, device: torch.device) -> Call:
@@ -191,7 +193,9 @@ LOWERINGS: dict[str, Lowering] = {
     'aten.flip.default': _with(torch.flip, 'dims'),
     'aten.cat.default': _joined(torch.cat),
     'aten.stack.default': _joined(torch.stack),
-    'aten.gather.default': lambda inputs, attrs, device: Call(torch.gather, (inputs[0], attrs['dim'], inputs[1]), {}),
+    'aten.gather.default': lambda inputs, attrs, device: Call(
+        torch.gather, (inputs[0], attrs['dim'], inputs[1]), {}
+    ),
     'aten.index_select.default': lambda inputs, attrs, device: Call(
         torch.index_select, (inputs[0], attrs['dim'], inputs[1]), {}
     ),

@@ -27,12 +27,17 @@ class Optimizer:
         loss.backward()
 
     def apply(
-        self, expected_version: int, learning_rate: float, max_grad_norm: float | None, transform: Transform | None
+        self,
+        expected_version: int,
+        learning_rate: float,
+        max_grad_norm: float | None,
+        transform: Transform | None,
     ) -> tuple[float, bool]:
         """Returns the gradient norm before clipping, and whether it was finite; a non-finite one skips the step."""
         if expected_version != self.version:
             raise WorkerError(
-                'REQUEST_CONFLICT', f'apply: the parameters must be at version {expected_version}, got {self.version}.'
+                'REQUEST_CONFLICT',
+                f'apply: the parameters must be at version {expected_version}, got {self.version}.',
             )
         gradients = {name: p.grad for name, p in self.parameters.items() if p.grad is not None}
         if transform is not None:
@@ -67,9 +72,15 @@ class Optimizer:
         self._optimizer.zero_grad(set_to_none=True)
         self._optimizer.state.clear()
         for name, parameter in self.parameters.items():
-            slots = {key.rpartition('/')[2]: value for key, value in state.items() if key.rpartition('/')[0] == name}
+            slots = {
+                key.rpartition('/')[2]: value
+                for key, value in state.items()
+                if key.rpartition('/')[0] == name
+            }
             if slots:
-                self._optimizer.state[parameter] = {slot: _like(value, parameter) for slot, value in slots.items()}
+                self._optimizer.state[parameter] = {
+                    slot: _like(value, parameter) for slot, value in slots.items()
+                }
 
 
 def _like(value: Tensor, parameter: Tensor) -> Tensor:

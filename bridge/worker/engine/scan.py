@@ -22,7 +22,9 @@ class Plan:
 
     def __init__(self, body: GraphSpec, num_carry: int, num_xs: int) -> None:
         firsts = first_values(body)
-        results = [range(first, first + len(node.results)) for first, node in zip(firsts, body.nodes, strict=True)]
+        results = [
+            range(first, first + len(node.results)) for first, node in zip(firsts, body.nodes, strict=True)
+        ]
         carried = set(range(num_carry))
         stepped = set(range(num_carry, num_carry + num_xs))
         self.invariant: list[int] = []
@@ -65,12 +67,14 @@ class Scan(torch.nn.Module):
         body = node.body
         assert body is not None
         self.body, self.device = body, device
-        self.num_carry, self.num_xs = int(node.attrs['num_carry']), int(node.attrs['num_xs'])
-        self.length, self.reverse = int(node.attrs['length']), bool(node.attrs['reverse'])
+        self.num_carry, self.num_xs = _integer(node, 'num_carry'), _integer(node, 'num_xs')
+        self.length, self.reverse = _integer(node, 'length'), bool(node.attrs['reverse'])
         plan = Plan(body, self.num_carry, self.num_xs)
         try:
             self._build(plan)
-        except Exception as error:  # vmap refuses data-dependent and random operations: those belong into the loop
+        except (
+            Exception
+        ) as error:  # vmap refuses data-dependent and random operations: those belong into the loop
             log.warning('scan "%s": nothing is hoisted, because %s', body.name, error)
             plan.in_core_only()
             self._build(plan)
@@ -80,11 +84,17 @@ class Scan(torch.nn.Module):
         given = set(range(len(body.inputs) + len(body.parameters)))
         carries = list(range(self.num_carry))
         outputs = [output.value for output in body.outputs]
-        made = {part: {v for i in nodes for v in plan.results[i]} for part, nodes in vars(plan).items() if part in _PARTS}
+        made = {
+            part: {v for i in nodes for v in plan.results[i]}
+            for part, nodes in vars(plan).items()
+            if part in _PARTS
+        }
         reads = {part: _read(body, getattr(plan, part)) for part in _PARTS}
         results = set(outputs[self.num_carry :])
 
-        self.invariant_out = sorted(made['invariant'] & (reads['hoisted'] | reads['core'] | reads['sunk'] | set(outputs)))
+        self.invariant_out = sorted(
+            made['invariant'] & (reads['hoisted'] | reads['core'] | reads['sunk'] | set(outputs))
+        )
         self.invariant_in = sorted(reads['invariant'] & given)
         self.invariant = build_part(body, plan.invariant, self.invariant_in, self.invariant_out, device)
 
@@ -97,9 +107,15 @@ class Scan(torch.nn.Module):
         wanted = (made['core'] | set(carries)) & (reads['sunk'] | results)
         self.core_stacked = sorted(wanted)
         # A carry may also be passed on from an x or a constant without any node.
-        self.core_in = sorted((reads['core'] | set(outputs[: self.num_carry]) | wanted) - made['core'] - set(carries))
+        self.core_in = sorted(
+            (reads['core'] | set(outputs[: self.num_carry]) | wanted) - made['core'] - set(carries)
+        )
         self.core = build_part(
-            body, plan.core, [*carries, *self.core_in], [*outputs[: self.num_carry], *self.core_stacked], device
+            body,
+            plan.core,
+            [*carries, *self.core_in],
+            [*outputs[: self.num_carry], *self.core_stacked],
+            device,
         )
         self.sunk_in = sorted(reads['sunk'] - made['sunk'])
         self.sunk_out = sorted(made['sunk'] & results)
@@ -161,6 +177,12 @@ class Scan(torch.nn.Module):
 
 
 _PARTS = ('invariant', 'hoisted', 'core', 'sunk')
+
+
+def _integer(node: NodeSpec, name: str) -> int:
+    value = node.attrs[name]
+    assert isinstance(value, int)
+    return value
 
 
 def _call(part: Any, inputs: list[int], outputs: list[int], values: dict[int, Tensor]) -> dict[int, Tensor]:

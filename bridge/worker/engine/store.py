@@ -13,7 +13,6 @@ from srwm.worker.engine.graphs import Graphs
 from srwm.worker.engine.optimizers import Optimizer
 from srwm.worker.errors import WorkerError
 
-
 T = TypeVar('T')
 
 
@@ -42,7 +41,9 @@ class Store:
     def add_set(self, name: str, values: Mapping[str, Tensor]) -> None:
         """Makes trainable parameters, in name order. Raises HANDLE_EXISTS."""
         if name in self.sets:
-            raise WorkerError('HANDLE_EXISTS', f'create_parameters: sets need distinct names, got "{name}" again.')
+            raise WorkerError(
+                'HANDLE_EXISTS', f'create_parameters: sets need distinct names, got "{name}" again.'
+            )
         self.sets[name] = {key: _owned(values[key]).requires_grad_() for key in sorted(values)}
 
     def digest(self, name: str) -> str:

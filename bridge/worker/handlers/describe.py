@@ -16,7 +16,9 @@ def describe() -> dict[str, Any]:
     """The fields of READY that only the engine knows."""
     devices = [{'name': 'cpu', 'kind': 'cpu', 'description': f'{torch.get_num_threads()} threads'}]
     for index in range(torch.cuda.device_count()):
-        devices.append({'name': f'cuda:{index}', 'kind': 'cuda', 'description': torch.cuda.get_device_name(index)})
+        devices.append(
+            {'name': f'cuda:{index}', 'kind': 'cuda', 'description': torch.cuda.get_device_name(index)}
+        )
     return {
         'torch': str(torch.__version__),
         'numpy': str(numpy.__version__),

@@ -25,7 +25,9 @@ class ParameterHandlers:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def create_parameters(self, body: CreateParameters, frames: Sequence[WireTensor], context: Context) -> Reply:
+    def create_parameters(
+        self, body: CreateParameters, frames: Sequence[WireTensor], context: Context
+    ) -> Reply:
         """Runs the initialisation graph."""
         store = self._session.store
         graph = store.graphs.get(body.graph)
@@ -33,13 +35,19 @@ class ParameterHandlers:
             results = graph.run(graph.arguments(self._session.resolve(body.inputs, frames), {}))
         store.add_set(body.set, dict(zip(graph.output_names, results, strict=True)))
         made = store.parameters(body.set)
-        return {'parameters': [{'name': n, 'shape': list(p.shape), 'dtype': 'float32'} for n, p in made.items()]}, []
+        return {
+            'parameters': [{'name': n, 'shape': list(p.shape), 'dtype': 'float32'} for n, p in made.items()]
+        }, []
 
-    def create_optimizer(self, body: CreateOptimizer, frames: Sequence[WireTensor], context: Context) -> Reply:
+    def create_optimizer(
+        self, body: CreateOptimizer, frames: Sequence[WireTensor], context: Context
+    ) -> Reply:
         """Raises HANDLE_EXISTS."""
         store = self._session.store
         if body.optimizer in store.optimizers:
-            raise WorkerError('HANDLE_EXISTS', f'create_optimizer: names must be distinct, got "{body.optimizer}" again.')
+            raise WorkerError(
+                'HANDLE_EXISTS', f'create_optimizer: names must be distinct, got "{body.optimizer}" again.'
+            )
         store.optimizers[body.optimizer] = Optimizer(store.parameters(body.set), body.algorithm)
         return {}, []
 
@@ -51,7 +59,9 @@ class ParameterHandlers:
         loss, reported = graph.output_index(body.loss), [graph.output_index(name) for name in body.report]
         results = graph.run(graph.arguments(self._session.resolve(body.inputs, frames), optimizer.parameters))
         if not results[loss].requires_grad:
-            raise WorkerError('GRAPH_INPUT', f'graph "{graph.spec.name}": output "{body.loss}" must depend on a parameter.')
+            raise WorkerError(
+                'GRAPH_INPUT', f'graph "{graph.spec.name}": output "{body.loss}" must depend on a parameter.'
+            )
         context.progress()
         optimizer.accumulate(results[loss])
         values = {name: float(results[i].detach()) for name, i in zip(body.report, reported, strict=True)}
@@ -62,7 +72,9 @@ class ParameterHandlers:
         started = time.perf_counter()
         optimizer = self._session.store.optimizer(body.optimizer)
         transform = None if body.transform is None else self._transform(body, frames, optimizer)
-        norm, finite = optimizer.apply(body.expected_version, body.learning_rate, body.max_grad_norm, transform)
+        norm, finite = optimizer.apply(
+            body.expected_version, body.learning_rate, body.max_grad_norm, transform
+        )
         seconds = time.perf_counter() - started
         return {'version': optimizer.version, 'grad_norm': norm, 'finite': finite, 'seconds': seconds}, []
 

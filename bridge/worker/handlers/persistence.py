@@ -34,7 +34,9 @@ class PersistenceHandlers:
             metadata = {'version': str(optimizer.version)}
             files.append(write_tensors(body.folder, f'optimizer-{name}', optimizer.state(), metadata))
         if body.handles:
-            files.append(write_tensors(body.folder, 'handles', {h: store.handle(h) for h in body.handles}, {}))
+            files.append(
+                write_tensors(body.folder, 'handles', {h: store.handle(h) for h in body.handles}, {})
+            )
         for name in body.pools:
             files.append(write_arrays(body.folder, f'pool-{name}', self._session.pool(name).get_state()))
             context.progress()
@@ -52,7 +54,9 @@ class PersistenceHandlers:
             saved, _ = read_tensors(body.folder, 'handles', store.device)
             missing = [handle for handle in body.handles if handle not in saved]
             if missing:
-                raise WorkerError('RUN_CHECKPOINT', f'restore: "{body.folder}" must hold the tensors {missing}.')
+                raise WorkerError(
+                    'RUN_CHECKPOINT', f'restore: "{body.folder}" must hold the tensors {missing}.'
+                )
             store.handles.update({handle: saved[handle] for handle in body.handles})
         for name in body.pools:
             self._session.pool(name).set_state(read_arrays(body.folder, f'pool-{name}'))
@@ -66,7 +70,8 @@ class PersistenceHandlers:
         if wanted != found:
             differing = sorted(key for key in {*wanted, *found} if wanted.get(key) != found.get(key))
             raise WorkerError(
-                'RUN_CHECKPOINT', f'restore: the checkpoint must hold the parameters of this model, got others: {differing}.'
+                'RUN_CHECKPOINT',
+                f'restore: the checkpoint must hold the parameters of this model, got others: {differing}.',
             )
         with torch.no_grad():
             for key, value in parameters.items():

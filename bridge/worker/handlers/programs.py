@@ -28,7 +28,9 @@ class ProgramHandlers:
         """Raises WORKER_DEVICE for a device that torch does not have."""
         known = ['cpu', *(f'cuda:{index}' for index in range(torch.cuda.device_count()))]
         if body.device not in known:
-            raise WorkerError('WORKER_DEVICE', f'hardware.device: must be one of {known}, got "{body.device}".')
+            raise WorkerError(
+                'WORKER_DEVICE', f'hardware.device: must be one of {known}, got "{body.device}".'
+            )
         self._session.store.device = torch.device(body.device)
         return {}, []
 
@@ -63,14 +65,20 @@ class ProgramHandlers:
         if source is None and node is None and body.loss is not None:
             loss = graph.run(graph.arguments(inputs, parameters))[graph.output_index(body.loss)]
             made = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-            wrong = (name for name, value in zip(parameters, made, strict=True) if value is not None and not is_finite(value))
+            wrong = (
+                name
+                for name, value in zip(parameters, made, strict=True)
+                if value is not None and not is_finite(value)
+            )
             gradient = next(wrong, None)
         return {'source': source, 'node': node, 'gradient': gradient}, []
 
     def put(self, body: Put, frames: Sequence[WireTensor], context: Context) -> Reply:
         """Frame i becomes handle i."""
         if len(body.handles) != len(frames):
-            raise WorkerError('REQUEST_INVALID', f'put: {len(body.handles)} handles need as many frames, got {len(frames)}.')
+            raise WorkerError(
+                'REQUEST_INVALID', f'put: {len(body.handles)} handles need as many frames, got {len(frames)}.'
+            )
         store = self._session.store
         for handle, frame in zip(body.handles, frames, strict=True):
             store.handles[handle] = to_torch(frame, store.device)
@@ -84,7 +92,9 @@ class ProgramHandlers:
             parameters = {} if body.set is None else store.parameters(body.set)
             missing = [name for name in body.parameters if name not in parameters]
             if missing:
-                raise WorkerError('HANDLE_UNKNOWN', f'get: parameters must be in set "{body.set}", got {missing}.')
+                raise WorkerError(
+                    'HANDLE_UNKNOWN', f'get: parameters must be in set "{body.set}", got {missing}.'
+                )
             tensors += [parameters[name] for name in body.parameters]
         return {}, [to_wire(tensor) for tensor in tensors]
 

@@ -48,7 +48,9 @@ class Session:
     def frame(self, frames: Sequence[WireTensor], index: int, name: str) -> Tensor:
         """Raises REQUEST_INVALID for a frame that the message does not carry."""
         if index >= len(frames):
-            raise WorkerError('REQUEST_INVALID', f'input "{name}": frame {index} must exist, got {len(frames)} frames.')
+            raise WorkerError(
+                'REQUEST_INVALID', f'input "{name}": frame {index} must exist, got {len(frames)} frames.'
+            )
         return to_torch(frames[index], self.store.device)
 
     def close(self) -> None:

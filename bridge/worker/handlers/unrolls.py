@@ -52,7 +52,9 @@ class UnrollHandlers:
         """One unroll."""
         pool = self._session.pool(body.pool)
         if pool.num_groups != 1:
-            raise WorkerError('REQUEST_INVALID', f'collect: the pool must have one group, got {pool.num_groups}.')
+            raise WorkerError(
+                'REQUEST_INVALID', f'collect: the pool must have one group, got {pool.num_groups}.'
+            )
         context.phase('collecting')
         plan = self._plan(body, frames, context)
         unroll = collect(plan, pool)
@@ -73,7 +75,8 @@ class UnrollHandlers:
                 raise WorkerError('GRAPH_INPUT', f'collect: per_step "{name}" must have {body.length} rows.')
         if len(body.initial) != len(body.carry):
             raise WorkerError(
-                'REQUEST_INVALID', f'collect: initial must name {len(body.carry)} handles, got {len(body.initial)}.'
+                'REQUEST_INVALID',
+                f'collect: initial must name {len(body.carry)} handles, got {len(body.initial)}.',
             )
 
         def tick() -> None:
