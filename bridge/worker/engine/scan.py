@@ -72,9 +72,8 @@ class Scan(torch.nn.Module):
         plan = Plan(body, self.num_carry, self.num_xs)
         try:
             self._build(plan)
-        except (
-            Exception
-        ) as error:  # vmap refuses data-dependent and random operations: those belong into the loop
+        # vmap refuses data-dependent and random operations in many ways: those belong into the loop.
+        except Exception as error:  # noqa: BLE001
             log.warning('scan "%s": nothing is hoisted, because %s', body.name, error)
             plan.in_core_only()
             self._build(plan)
