@@ -3,8 +3,8 @@
  *
  *     npx tsx examples/vtrace-by-hand.ts
  *
- * vs, traced   1.5340 1.1029 0.7000
- * vs, by hand  1.5340 1.1029 0.7000
+ * vs, traced   1.4890 1.0989 0.7000
+ * vs, by hand  1.4890 1.0989 0.7000
  */
 import { hostTensor, openSession, tensorSpec, toTypedArray, trace, vtrace, type HostTensor } from 'srwm';
 
