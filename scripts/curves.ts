@@ -22,7 +22,9 @@ export function drawCurves(
   const [low, high] = [Math.floor(Math.min(...values)), Math.ceil(Math.max(...values))];
   const x = (steps: number) => LEFT + (steps / maxSteps) * (WIDTH - LEFT - RIGHT);
   const y = (value: number) => HEIGHT - BOTTOM - ((value - low) / (high - low)) * (HEIGHT - TOP - BOTTOM);
-  const ticks = Array.from({ length: high - low + 1 }, (_, i) => low + i).filter((tick) => high - low <= 8 || tick % 2 === 0);
+  const ticks = Array.from({ length: high - low + 1 }, (_, i) => low + i).filter(
+    (tick) => high - low <= 8 || tick % 2 === 0,
+  );
   const grid = ticks.map(
     (tick) =>
       `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(tick)}" y2="${y(tick)}"/><text x="${LEFT - 8}" y="${y(tick) + 4}" text-anchor="end">${tick}</text>`,

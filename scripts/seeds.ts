@@ -29,7 +29,9 @@ if (preset === undefined || values.seeds === undefined || values.runs === undefi
   throw new Error('usage: seeds.ts <preset> --seeds 1,2,3 --runs DIR [--name NAME] [--set key=value]...');
 }
 const name = values.name ?? preset;
-const folders = values.seeds.split(',').map((seed) => [seed, path.join(values.runs as string, seed)] as const);
+const folders = values.seeds
+  .split(',')
+  .map((seed) => [seed, path.join(values.runs as string, seed)] as const);
 for (const [seed, folder] of folders) await trainSeed(preset, seed, folder, values.set ?? []);
 const runs = folders.map(([seed, folder]) => summarize(Number(seed), folder));
 mkdirSync('bench/results', { recursive: true });
@@ -43,13 +45,27 @@ const last = runs[0];
 if (last !== undefined) {
   const lines = ['random', 'blind'].flatMap((line) => {
     const split = last.evaluation.splits.find((one) => one.name === `train/${line}`)?.games[0];
-    return split === undefined ? [] : [{ label: line === 'blind' ? 'best blind policy' : 'random policy', value: split.mean_return }];
+    return split === undefined
+      ? []
+      : [{ label: line === 'blind' ? 'best blind policy' : 'random policy', value: split.mean_return }];
   });
   const title = `${name}: return of the last 200 training episodes, ${runs.length} seeds`;
-  writeFileSync(path.join('docs', 'pictures', `${name}.svg`), drawCurves(title, runs.map((run) => run.curve), lines));
+  writeFileSync(
+    path.join('docs', 'pictures', `${name}.svg`),
+    drawCurves(
+      title,
+      runs.map((run) => run.curve),
+      lines,
+    ),
+  );
 }
 
-async function trainSeed(preset: string, seed: string, folder: string, sets: readonly string[]): Promise<void> {
+async function trainSeed(
+  preset: string,
+  seed: string,
+  folder: string,
+  sets: readonly string[],
+): Promise<void> {
   if (existsSync(path.join(folder, 'result.json'))) return;
   const started = existsSync(path.join(folder, 'config.json'));
   const settings = [`seed=${seed}`, ...sets].flatMap((set) => ['--set', set]);
@@ -68,7 +84,9 @@ function summarize(seed: number, folder: string) {
   const end = events.findLast((event) => event.type === 'run_end');
   if (evaluation === undefined || end === undefined) throw new Error(`${folder} is not finished`);
   const curve: Curve = events.flatMap((event) =>
-    event.type === 'update' && event.episode_return !== null ? [[event.env_steps, event.episode_return.mean] as const] : [],
+    event.type === 'update' && event.episode_return !== null
+      ? [[event.env_steps, event.episode_return.mean] as const]
+      : [],
   );
   return {
     seed,
@@ -77,7 +95,10 @@ function summarize(seed: number, folder: string) {
     train_seconds: Math.round(end.seconds),
     threads: record.config.hardware.threads,
     parameters_sha256: end.parameters_sha256,
-    evaluation: { splits: evaluation.splits, blind_search: evaluation.blind_search } satisfies Partial<EvaluationReport>,
+    evaluation: {
+      splits: evaluation.splits,
+      blind_search: evaluation.blind_search,
+    } satisfies Partial<EvaluationReport>,
     curve,
   };
 }

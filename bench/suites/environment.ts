@@ -44,7 +44,7 @@ async function pairsOf(bench: Bench, groups: number): Promise<Pair[]> {
     'train.batchSize=32',
   ]).config;
   const spec = poolSpec(
-    { ...environment, ...(environment.kind === 'procgen' ? { numHosts: HOSTS } : {}) } as typeof environment,
+    { ...environment, ...(environment.kind === 'procgen' ? { numHosts: HOSTS } : {}) },
     3,
     bench.places.procgenLibrary,
   );

@@ -87,7 +87,10 @@ declare module './tensor.ts' {
   }
 }
 
-for (const [name, method] of Object.entries(methods) as [string, (first: Tensor, ...rest: never[]) => Tensor][]) {
+for (const [name, method] of Object.entries(methods) as [
+  string,
+  (first: Tensor, ...rest: never[]) => Tensor,
+][]) {
   Object.defineProperty(Tensor.prototype, name, {
     value(this: Tensor, ...rest: never[]) {
       return method(this, ...rest);

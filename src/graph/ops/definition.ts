@@ -52,6 +52,12 @@ export function requireFloating(what: string, spec: Spec): void {
   if (toFloating(spec.dtype) !== spec.dtype) dtypeFault(`${what} must be floating, got ${spec.dtype}`);
 }
 
+/** Some of PyTorch's operations are not defined for bool. */
+export function requireNumber(what: string, spec: Spec): void {
+  if (spec.dtype === 'bool' || spec.dtype === 'key')
+    dtypeFault(`${what} must be a number, got ${spec.dtype}`);
+}
+
 export function requireDtype(what: string, spec: Spec, dtype: Dtype): void {
   if (spec.dtype !== dtype) dtypeFault(`${what} must be ${dtype}, got ${spec.dtype}`);
 }

@@ -12,6 +12,7 @@ import {
   inputAt,
   promoted,
   requireDtype,
+  requireNumber,
   sameDtype,
   withScalar,
   type Specs,
@@ -28,19 +29,16 @@ const strictlyFloating = (name: string) =>
     if (!isFloating(dtype)) dtypeFault(`input must be floating, got ${dtype}`);
     return [dtype];
   });
-const notBool = (name: string) =>
-  elementwise(name, (inputs) => {
-    const dtype = resultType(inputs);
-    if (dtype === 'bool') dtypeFault('subtraction of bool is not defined; use logicalNot or cast first');
-    return [dtype];
-  });
+const notBool = (inputs: Specs): void => {
+  if (inputs.some(({ dtype }) => dtype === 'bool'))
+    dtypeFault('subtraction of bool is not defined; use logicalNot or cast first');
+};
 const logical = (name: string) =>
   elementwise(name, (inputs) => (inputs.forEach((spec) => requireDtype('input', spec, 'bool')), ['bool']));
 const numeric = (name: string) =>
   elementwise(name, (inputs) => {
-    const { dtype } = inputAt(inputs, 0);
-    if (dtype === 'bool' || dtype === 'key') dtypeFault(`input must be a number, got ${dtype}`);
-    return [dtype];
+    requireNumber('input', inputAt(inputs, 0));
+    return sameDtype(inputs);
   });
 
 const divided = (inputs: Specs): Dtype[] => [toFloating(resultType(inputs))];
@@ -48,8 +46,11 @@ const divided = (inputs: Specs): Dtype[] => [toFloating(resultType(inputs))];
 export const elementwiseOps = {
   'aten.add.Tensor': elementwise('add'),
   'aten.add.Scalar': withScalar('add'),
-  'aten.sub.Tensor': notBool('sub'),
-  'aten.rsub.Scalar': withScalar('rsub'),
+  'aten.sub.Tensor': elementwise('sub', (inputs) => (notBool(inputs), promoted(inputs))),
+  'aten.rsub.Scalar': withScalar('rsub', (inputs, other) => {
+    notBool(inputs);
+    return resultType([inputAt(inputs, 0), other]);
+  }),
   'aten.mul.Tensor': elementwise('mul'),
   'aten.mul.Scalar': withScalar('mul'),
   'aten.div.Tensor': elementwise('div', divided),

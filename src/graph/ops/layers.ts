@@ -1,5 +1,5 @@
 /** Linear algebra and the layers PyTorch has a kernel for. */
-import { argumentFault, shapeFault } from '../errors.ts';
+import { argumentFault, dtypeFault, shapeFault } from '../errors.ts';
 import { broadcast, formatShape, requireRank, windowed } from '../shape.ts';
 import {
   call,
@@ -74,7 +74,8 @@ export const layerOps = {
     },
     dtype: (inputs) => {
       const dtype = requireOneDtype(inputs);
-      requireFloating('input', inputAt(inputs, 0));
+      if (dtype !== 'float32' && dtype !== 'float64')
+        dtypeFault(`input must be float32 or float64, got ${dtype}`);
       return [dtype, dtype];
     },
     print: call('qr'),

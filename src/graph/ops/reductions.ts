@@ -2,7 +2,15 @@
 import { isFloating, toFloating } from '../dtype.ts';
 import { dtypeFault } from '../errors.ts';
 import { normalizeDim, reduced } from '../shape.ts';
-import { call, define, inputAt, requireFloating, type OpDefinition, type Specs } from './definition.ts';
+import {
+  call,
+  define,
+  inputAt,
+  requireFloating,
+  requireNumber,
+  type OpDefinition,
+  type Specs,
+} from './definition.ts';
 
 export type ReductionAttributes = Readonly<{ dims: number[]; keepdim: boolean }>;
 export type DimAttributes = Readonly<{ dim: number }>;
@@ -59,7 +67,10 @@ export const reductionOps = {
   'aten.logsumexp.default': reduction('logsumexp', (inputs) => [toFloating(inputAt(inputs, 0).dtype)]),
   'aten.argmax.default': define<Readonly<{ dim: number; keepdim: boolean }>>({
     shape: (inputs, { dim, keepdim }) => [reduced(inputAt(inputs, 0).shape, [dim], keepdim)],
-    dtype: (inputs) => (same(inputs), ['int64']),
+    dtype: (inputs) => {
+      requireNumber('input', inputAt(inputs, 0));
+      return ['int64'];
+    },
     print: call('argmax'),
   }),
   'aten.cumsum.default': alongDim('cumsum', summed),
