@@ -41,24 +41,25 @@ writeFileSync(
   path.join('bench', 'results', `${name}.json`),
   `${JSON.stringify({ preset, set: values.set ?? [], machine, runs: runs.map(({ curve: _, ...run }) => run) }, null, 2)}\n`,
 );
-const last = runs[0];
-if (last !== undefined) {
-  const lines = ['random', 'blind'].flatMap((line) => {
-    const split = last.evaluation.splits.find((one) => one.name === `train/${line}`)?.games[0];
-    return split === undefined
-      ? []
-      : [{ label: line === 'blind' ? 'best blind policy' : 'random policy', value: split.mean_return }];
+const lines = ['random', 'blind'].flatMap((line) => {
+  const means = runs.flatMap((run) => {
+    const split = run.evaluation.splits.find((one) => one.name === `train/${line}`)?.games[0];
+    return split === undefined ? [] : [split.mean_return];
   });
-  const title = `${name}: return of the last 200 training episodes, ${runs.length} seeds`;
-  writeFileSync(
-    path.join('docs', 'pictures', `${name}.svg`),
-    drawCurves(
-      title,
-      runs.map((run) => run.curve),
-      lines,
-    ),
-  );
-}
+  const value = means.reduce((sum, mean) => sum + mean, 0) / means.length;
+  return means.length === 0
+    ? []
+    : [{ label: line === 'blind' ? 'best blind policy' : 'random policy', value }];
+});
+const title = `${name}: return of the last 200 training episodes, ${runs.length} seeds`;
+writeFileSync(
+  path.join('docs', 'pictures', `${name}.svg`),
+  drawCurves(
+    title,
+    runs.map((run) => run.curve),
+    lines,
+  ),
+);
 
 async function trainSeed(
   preset: string,
