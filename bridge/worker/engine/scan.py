@@ -132,7 +132,10 @@ class Scan(torch.nn.Module):
         if all(dim is None for dim in in_dims):
             return part
         examples = [self._example(value, value not in constant) for value in inputs]
-        return make_fx(torch.vmap(part.forward, in_dims=in_dims))(*examples)
+        batched = torch.vmap(part.forward, in_dims=in_dims)
+        # make_fx counts the arguments of what vmap wraps, and would count `self`; without a table of its own it
+        # turns detach into alias, which lets gradients through.
+        return make_fx(lambda *arguments: batched(*arguments), decomposition_table={})(*examples)
 
     def _example(self, value: int, stepped: bool) -> Tensor:
         body = self.body
