@@ -57,6 +57,25 @@ module.exports = {
       to: { path: '^(test|scripts|examples)/' },
     },
     {
+      name: 'only-its-command-loads-the-bench',
+      comment: 'And that only when it is called: no other command pays for it.',
+      severity: 'error',
+      from: { path: '^(src|bridge)/', pathNot: '^src/cli/commands/bench[.]ts$' },
+      to: { path: '^bench/' },
+    },
+    {
+      name: 'bench-command-loads-the-bench-lazily',
+      severity: 'error',
+      from: { path: '^src/cli/commands/bench[.]ts$' },
+      to: { path: '^bench/', dynamic: false },
+    },
+    {
+      name: 'bench-imports-src-and-bridge-only',
+      severity: 'error',
+      from: { path: '^bench/' },
+      to: { path: '^(src/cli|test|scripts|examples)/' },
+    },
+    {
       name: 'nothing-imports-the-cli',
       severity: 'error',
       from: { path: '^(src|bridge)/', pathNot: '^src/cli/' },

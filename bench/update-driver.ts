@@ -74,7 +74,7 @@ export class UpdateDriver implements AsyncDisposable {
   }
 }
 
-export function planOf(program: UpdateProgram, device: string) {
+function planOf(program: UpdateProgram, device: string) {
   const { config, agent, initialize, data, update, columns } = program;
   const { train, algorithm } = config;
   const { encoder, core } = config.model;

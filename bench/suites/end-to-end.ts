@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startRun } from '../../src/runs/index.ts';
-import type { RunEvent } from '../../src/train/index.ts';
+import type { RunEvent, Update } from '../../src/train/index.ts';
 import type { Bench } from '../bench.ts';
 import { easyConfig, updateProgram, type Core } from '../program.ts';
 import { CannotMeasure, comparisonRow, type Row } from '../row.ts';
@@ -50,7 +50,7 @@ export async function endToEndRow(bench: Bench, core: Core): Promise<Row> {
           num_envs: environment.numEnvs,
           act_step_seconds: median(bare.map(({ act }) => act)),
           update_seconds: median(bare.map(({ learn }) => learn)),
-          shares: unroll.shares,
+          shares: unroll.shares(),
           threads: driver.threads,
           differences,
         },
@@ -66,9 +66,10 @@ export async function endToEndRow(bench: Bench, core: Core): Promise<Row> {
 
 /** The loop, one unroll with its updates at a time; between two it stands still. */
 class Unroll {
-  shares: unknown = null;
   readonly #events: AsyncGenerator<RunEvent, void>;
   readonly #updates: number;
+  #last: Update | null = null;
+  #running = 0;
 
   constructor(events: AsyncGenerator<RunEvent, void>, updates: number) {
     this.#events = events;
@@ -82,8 +83,19 @@ class Unroll {
       if (done === true) throw new Error('internal: the run ended');
       if (value.type !== 'update') continue;
       seen += 1;
-      this.shares = value.shares;
+      this.#last = value;
     }
-    return (performance.now() - started) / 1000;
+    const seconds = (performance.now() - started) / 1000;
+    this.#running += seconds;
+    return seconds;
+  }
+
+  /** Where the loop's time went; its own shares also count the time in which it stood still. */
+  shares(): Record<string, number> {
+    if (this.#last === null) return {};
+    const { shares, seconds } = this.#last;
+    return Object.fromEntries(
+      Object.entries(shares).map(([part, share]) => [part, (share * seconds) / this.#running]),
+    );
   }
 }
