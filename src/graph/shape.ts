@@ -55,8 +55,16 @@ export function reduced(shape: Shape, dims: readonly number[], keepdim: boolean)
     : shape.filter((_, dim) => !gone.has(dim));
 }
 
+/** Sizes are whole numbers; `reshape` and `expand` also take -1. */
+export function requireSizes(what: string, shape: Shape, least: 0 | -1 = 0): void {
+  if (shape.some((size) => !Number.isInteger(size) || size < least)) {
+    argumentFault(`${what} must hold whole numbers of at least ${least}, got ${formatShape(shape)}`);
+  }
+}
+
 /** The concrete target of a reshape that may hold one -1. */
 export function reshaped(shape: Shape, target: readonly number[]): number[] {
+  requireSizes('the new shape', target, -1);
   const size = sizeOf(shape);
   const known = target.filter((dim) => dim !== -1).reduce((product, dim) => product * dim, 1);
   const open = target.filter((dim) => dim === -1).length;

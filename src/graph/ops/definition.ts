@@ -71,9 +71,13 @@ export function requireOneDtype(inputs: Specs): Dtype {
 
 type DtypeRule = (inputs: Specs) => Dtype[];
 
-export const sameDtype: DtypeRule = (inputs) => [inputAt(inputs, 0).dtype];
+export const sameDtype: DtypeRule = (inputs) => {
+  const { dtype } = inputAt(inputs, 0);
+  if (dtype === 'key') dtypeFault('a random key is no tensor; only random ops take it');
+  return [dtype];
+};
 export const floatingDtype: DtypeRule = (inputs) => [toFloating(inputAt(inputs, 0).dtype)];
-export const boolDtype: DtypeRule = () => ['bool'];
+export const boolDtype: DtypeRule = (inputs) => (sameDtype(inputs), ['bool']);
 export const promoted: DtypeRule = (inputs) => [resultType(inputs)];
 
 /** An elementwise op over broadcast tensors. */

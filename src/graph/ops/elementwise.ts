@@ -19,7 +19,7 @@ import {
 } from './definition.ts';
 
 const comparison = (name: string) => elementwise(name, (inputs) => (promoted(inputs), ['bool']));
-const comparisonWithScalar = (name: string) => withScalar(name, () => 'bool');
+const comparisonWithScalar = (name: string) => withScalar(name, (inputs) => (sameDtype(inputs), 'bool'));
 const floatingUnary = (name: string) => elementwise(name, floatingDtype);
 const unary = (name: string) => elementwise(name, sameDtype);
 /** PyTorch defines these for floating inputs only. */

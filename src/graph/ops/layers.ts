@@ -6,12 +6,15 @@ import {
   define,
   inputAt,
   requireFloating,
+  requireNumber,
   requireOneDtype,
-  sameDtype,
   type Specs,
 } from './definition.ts';
 
-const oneDtype = (inputs: Specs) => [requireOneDtype(inputs)];
+const oneNumber = (inputs: Specs) => {
+  requireNumber('input', inputAt(inputs, 0));
+  return [requireOneDtype(inputs)];
+};
 const oneFloating = (inputs: Specs) => {
   requireFloating('input', inputAt(inputs, 0));
   return [requireOneDtype(inputs)];
@@ -37,7 +40,7 @@ export const layerOps = {
       const columns = b.length === 1 ? [] : [right.at(-1) ?? 0];
       return [[...batch, ...rows, ...columns]];
     },
-    dtype: oneDtype,
+    dtype: oneNumber,
     print: call('matmul'),
   }),
   /** inputs: x [..., in], weight [out, in], optional bias [out]. */
@@ -109,7 +112,7 @@ export const layerOps = {
       }
       return [[x[0] ?? 0, x[1] ?? 0, ...spatial(x, kernel, stride, padding)]];
     },
-    dtype: sameDtype,
+    dtype: oneNumber,
     print: call('max_pool2d'),
   }),
   /** inputs: x [..., M], weight [M], bias [M]. */

@@ -1,6 +1,5 @@
 /** Reductions, and functions along one dimension. */
 import { isFloating, toFloating } from '../dtype.ts';
-import { dtypeFault } from '../errors.ts';
 import { normalizeDim, reduced } from '../shape.ts';
 import {
   call,
@@ -8,6 +7,7 @@ import {
   inputAt,
   requireFloating,
   requireNumber,
+  sameDtype,
   type OpDefinition,
   type Specs,
 } from './definition.ts';
@@ -41,24 +41,19 @@ type OpDefinitionDtypes = ReturnType<OpDefinition<DimAttributes>['dtype']>;
 
 /** PyTorch sums bool and small integers as int64. */
 const summed = (inputs: Specs): OpDefinitionDtypes => {
-  const { dtype } = inputAt(inputs, 0);
-  return [isFloating(dtype) ? dtype : 'int64'];
+  const [dtype] = sameDtype(inputs);
+  return [dtype !== undefined && isFloating(dtype) ? dtype : 'int64'];
 };
 const floating = (inputs: Specs): OpDefinitionDtypes => {
   requireFloating('input', inputAt(inputs, 0));
   return [inputAt(inputs, 0).dtype];
 };
-const same = (inputs: Specs): OpDefinitionDtypes => {
-  const { dtype } = inputAt(inputs, 0);
-  if (dtype === 'key') dtypeFault('a random key is no number');
-  return [dtype];
-};
 
 export const reductionOps = {
   'aten.sum.dim_IntList': reduction('sum', summed),
   'aten.mean.dim': reduction('mean', floating),
-  'aten.amax.default': reduction('amax', same),
-  'aten.amin.default': reduction('amin', same),
+  'aten.amax.default': reduction('amax', sameDtype),
+  'aten.amin.default': reduction('amin', sameDtype),
   'aten.var.correction': define<Readonly<{ dims: number[]; keepdim: boolean; correction: number }>>({
     shape: (inputs, { dims, keepdim }) => [reduced(inputAt(inputs, 0).shape, dims, keepdim)],
     dtype: floating,

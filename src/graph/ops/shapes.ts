@@ -1,7 +1,7 @@
 /** Views, joins and indexing. */
 import { promoteTypes } from '../dtype.ts';
 import { argumentFault, shapeFault } from '../errors.ts';
-import { formatShape, normalizeDim, normalizeDims, reshaped } from '../shape.ts';
+import { formatShape, normalizeDim, normalizeDims, requireSizes, reshaped } from '../shape.ts';
 import { call, define, inputAt, requireDtype, sameDtype, type OpDefinition } from './definition.ts';
 
 type DimAttributes = Readonly<{ dim: number }>;
@@ -37,15 +37,18 @@ export const shapeOps = {
   }),
   'aten.expand.default': define<Readonly<{ shape: number[] }>>({
     shape: (inputs, { shape }) => {
+      requireSizes('the new shape', shape, -1);
       const own = inputAt(inputs, 0).shape;
+      const added = shape.length - own.length;
       const fits =
-        shape.length >= own.length &&
+        added >= 0 &&
+        !shape.slice(0, added).includes(-1) &&
         own.every((size, dim) => {
-          const target = shape[dim + shape.length - own.length];
+          const target = shape[dim + added];
           return size === 1 || target === size || target === -1;
         });
       if (!fits) shapeFault(`cannot expand ${formatShape(own)} to ${formatShape(shape)}`);
-      return [shape.map((size, dim) => (size === -1 ? (own[dim - shape.length + own.length] ?? 0) : size))];
+      return [shape.map((size, dim) => (size === -1 ? (own[dim - added] ?? 0) : size))];
     },
     dtype: sameDtype,
     print: call('expand'),

@@ -1,7 +1,7 @@
 /** Constants and random numbers, and the operations that only this project has. */
 import type { Dtype } from '../../../bridge/protocol/graph-spec.ts';
 import { argumentFault, shapeFault } from '../errors.ts';
-import { formatShape, requireRank } from '../shape.ts';
+import { formatShape, requireRank, requireSizes } from '../shape.ts';
 import { call, define, inputAt, requireDtype, requireFloating, requireOneDtype } from './definition.ts';
 
 export type FullAttributes = Readonly<{ shape: number[]; value: number | boolean; dtype: string }>;
@@ -10,19 +10,19 @@ export type SrwmAttributes = Readonly<{ input_softmax: boolean; bptt: string }>;
 
 const random = (name: string) =>
   define<RandomAttributes>({
-    shape: (_, { shape }) => [[...shape]],
+    shape: (_, { shape }) => (requireSizes('shape', shape), [[...shape]]),
     dtype: (inputs, { dtype }) => (requireDtype('key', inputAt(inputs, 0), 'key'), [dtype as Dtype]),
     print: call(name),
   });
 
 export const sourceOps = {
   'aten.full.default': define<FullAttributes>({
-    shape: (_, { shape }) => [[...shape]],
+    shape: (_, { shape }) => (requireSizes('shape', shape), [[...shape]]),
     dtype: (_, { dtype }) => [dtype as Dtype],
     print: call('full'),
   }),
   'aten.arange.default': define<Readonly<{ end: number; dtype: string }>>({
-    shape: (_, { end }) => [[end]],
+    shape: (_, { end }) => (requireSizes('end', [end]), [[end]]),
     dtype: (_, { dtype }) => [dtype as Dtype],
     print: call('arange'),
   }),
