@@ -34,7 +34,8 @@ def write_tensors(
 def write_arrays(folder: str, name: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """The same for numpy arrays."""
     path = Path(folder) / f'{name}.safetensors'
-    save_arrays({key: np.ascontiguousarray(value) for key, value in arrays.items()}, path)
+    # ascontiguousarray would make a vector of an array without dimensions.
+    save_arrays({key: np.asarray(value, order='C') for key, value in arrays.items()}, path)
     return _sealed(path)
 
 
