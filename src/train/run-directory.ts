@@ -161,8 +161,10 @@ export function readRecord(folder: string): RunRecord {
     );
   }
   try {
-    const record = JSON.parse(readFileSync(file, 'utf8')) as RunRecord;
-    if (record.format !== 1 || typeof record.config !== 'object') throw new Error('it has another format');
+    const record = JSON.parse(readFileSync(file, 'utf8')) as RunRecord | null;
+    const ours =
+      record?.format === 1 && typeof record.config === 'object' && (record.config as unknown) !== null;
+    if (!ours) throw new Error('it has another format');
     return record;
   } catch (cause) {
     throw new SrwmError(
