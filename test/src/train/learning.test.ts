@@ -13,7 +13,7 @@ async function returnsOf(...sets: readonly string[]) {
 }
 
 describe.skipIf(python === null)(`an agent with a worker (${needsPython})`, () => {
-  test('learns to catch the ball with the preset tiny, on a fifth of its steps', async () => {
+  test('learns to catch the ball with the preset tiny, on a third of its steps', async () => {
     const { sampled, random } = await returnsOf('train.totalEnvSteps=16384');
     expect(sampled?.episodes).toBe(100);
     expect(sampled?.mean_return).toBeGreaterThanOrEqual(0.9);
@@ -21,13 +21,13 @@ describe.skipIf(python === null)(`an agent with a worker (${needsPython})`, () =
   }, 60_000);
 
   test('does not learn to catch the ball when its images are black', async () => {
-    const { sampled } = await returnsOf('train.totalEnvSteps=16384', 'environment.blank=true');
+    const { sampled } = await returnsOf('train.totalEnvSteps=12288', 'environment.blank=true');
     expect(sampled?.mean_return).toBeLessThan(0.5);
   }, 60_000);
 
   test('learns to catch the ball with V-trace, which takes each unroll once', async () => {
     const { sampled, random } = await returnsOf(
-      'train.totalEnvSteps=40960',
+      'train.totalEnvSteps=24576',
       'algorithm.kind=impala',
       'algorithm.reduction=mean',
       'algorithm.discount=0.95',
@@ -35,7 +35,7 @@ describe.skipIf(python === null)(`an agent with a worker (${needsPython})`, () =
       'train.learningRate=3e-3',
       'train.schedule.kind=constant',
     );
-    expect(sampled?.mean_return).toBeGreaterThan(0.3);
+    expect(sampled?.mean_return).toBeGreaterThanOrEqual(0.8);
     expect(sampled?.ci95[0]).toBeGreaterThan(random?.ci95[1] ?? 1);
   }, 60_000);
 });
