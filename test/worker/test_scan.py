@@ -237,3 +237,42 @@ def test_a_scan_module_takes_its_sources_in_the_order_of_the_body():
     assert final.shape == (D,)
     assert squared.shape == (T, D)
     torch.testing.assert_close(squared[-1], final**2)
+
+
+# Operations on float32 [2, 3] by name, with their attributes.
+ONE_INPUT = {
+    **{
+        f'aten.{name}.default': {}
+        for name in (
+            *('neg', 'abs', 'sign', 'exp', 'sin', 'cos', 'relu', 'elu', 'gelu', 'silu', 'sigmoid', 'tanh'),
+            *('softplus', 'detach'),
+        )
+    },
+    'aten.clamp.default': {'min': -0.5, 'max': 0.5},
+    'aten.pow.Tensor_Scalar': {'other': 2.0},
+    'aten.sum.dim_IntList': {'dims': [], 'keepdim': False},
+    'aten.mean.dim': {'dims': [0], 'keepdim': True},
+    'aten.amax.default': {'dims': [1], 'keepdim': False},
+    'aten.var.correction': {'dims': [], 'correction': 0, 'keepdim': False},
+    'aten.logsumexp.default': {'dims': [], 'keepdim': False},
+    'aten.cumsum.default': {'dim': -1},
+    'aten.softmax.int': {'dim': 0},
+    'aten.log_softmax.int': {'dim': -1},
+    'aten.reshape.default': {'shape': [3, 2]},
+    'aten.permute.default': {'dims': [1, 0]},
+    'aten.expand.default': {'shape': [4, 2, 3]},
+    'aten.unsqueeze.default': {'dim': -1},
+    'aten.select.int': {'dim': 1, 'index': 2},
+    'aten.flip.default': {'dims': [1]},
+}
+
+
+@pytest.mark.parametrize('op', ONE_INPUT)
+def test_an_operation_gives_the_same_outside_the_loop_as_within(op, caplog):
+    b = Builder('single', {'h': ([B, D], 'float32'), 'x': ([B, D], 'float32')})
+    hoisted = b.op(op, b['x'], **ONE_INPUT[op])
+    after = b.op('aten.add.Tensor', b.op('aten.mul.Scalar', b['h'], other=0.5), b['x'])
+    body = b.spec(h=after, hoisted=hoisted, sunk=b.op(op, after, **ONE_INPUT[op]), after=after)
+    with caplog.at_level(logging.WARNING, logger='srwm.worker'):
+        assert_equals_loop(scan_graph(body, 1, 1, T, False), 1e-5)
+    assert caplog.text == ''

@@ -1,0 +1,180 @@
+"""Collecting from a scripted pool: which row of which record holds what."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from graph_builder import Builder, built
+
+from srwm.worker.engine.collect import Carry, Plan, Unroll, collect
+from srwm.worker.errors import Cancelled
+
+B = 2
+
+
+class CountingPool:
+    """Step k shows observation (k, slot), gives reward k + slot / 10, and begins an episode when 3 divides k."""
+
+    num_envs = B
+    observation_shape = (2,)
+    observation_dtype = 'uint8'
+
+    def __init__(self) -> None:
+        self.step = 0
+        self.actions: list[list[int]] = []
+        # One memory for all steps, as a real pool has it: a view that is kept would change.
+        self.shown = np.zeros((B, 2), dtype=np.uint8)
+
+    def current(self, group: int) -> SimpleNamespace:
+        assert group == 0
+        self.shown[:] = [[self.step, slot] for slot in range(B)]
+        return SimpleNamespace(
+            observation=self.shown,
+            reward=np.array([self.step + slot / 10 for slot in range(B)], dtype=np.float32),
+            is_first=np.full(B, self.step % 3 == 0),
+            is_truncated=np.zeros(B, dtype=bool),
+        )
+
+    def send(self, group: int, actions: np.ndarray) -> None:
+        assert (actions.dtype, actions.shape) == (np.int64, (B,))
+        self.actions.append(actions.tolist())
+
+    def receive(self, group: int) -> SimpleNamespace:
+        self.step += 1
+        return self.current(group)
+
+
+def act_spec():
+    """action = step seen + noise; the state sums the rewards, from zero at an episode's first step."""
+    b = Builder(
+        'act',
+        {
+            'observation': ([1, B, 2], 'uint8'),
+            'reward': ([1, B], 'float32'),
+            'is_first': ([1, B], 'bool'),
+            'noise': ([1, B], 'float32'),
+            'offset': ([B], 'float32'),
+            'state/sum': ([B], 'float32'),
+        },
+        {'w': ([], 'float32')},
+    )
+    seen = b.op('aten.select.int', b['observation'], dim=2, index=0)
+    moved = b.op('aten.add.Tensor', b.op('aten.add.Tensor', seen, b['noise']), b['offset'])
+    action = b.op('aten._to_copy.default', b.op('aten.mul.Tensor', moved, b['w']), dtype='int64')
+    zero = b.op('aten.full.default', shape=[1, B], value=0.0, dtype='float32')
+    former = b.op('aten.where.self', b['is_first'], zero, b['state/sum'])
+    total = b.op('aten.add.Tensor', former, b['reward'])
+    state = b.op('aten.select.int', total, dim=0, index=0)
+    return b.spec(action=action, total=total, state=state)
+
+
+def make_plan(length: int, initial: torch.Tensor, **changes) -> Plan:
+    graph = built(act_spec())
+    settings = {
+        'graph': graph,
+        'parameters': {'w': torch.tensor(1.0, requires_grad=True)},
+        'length': length,
+        'inputs': {'offset': torch.tensor([0.0, 100.0])},
+        'per_step': {'noise': 10.0 * torch.arange(length)[:, None].expand(length, B)},
+        'observation': 'observation',
+        'reward': 'reward',
+        'is_first': 'is_first',
+        'carry': [Carry(input='state/sum', output=graph.output_index('state'), initial=initial)],
+        'action': graph.output_index('action'),
+        'record': {'actions': graph.output_index('action'), 'totals': graph.output_index('total')},
+        'store_observation': True,
+        'tick': lambda: None,
+    }
+    return Plan(**{**settings, **changes})
+
+
+def totals_by_hand(first: int, length: int, start: float, slot: int) -> list[float]:
+    totals, total = [], start
+    for k in range(first, first + length):
+        total = (0.0 if k % 3 == 0 else total) + k + slot / 10
+        totals.append(total)
+    return totals
+
+
+def test_an_unroll_of_t_steps_holds_t_plus_one_time_steps_and_t_actions():
+    pool = CountingPool()
+    unroll = collect(make_plan(5, torch.zeros(B)), pool)
+    assert unroll.observation.shape == (6, B, 2)
+    assert unroll.observation.dtype == torch.uint8
+    assert unroll.observation[:, 1].tolist() == [[k, 1] for k in range(6)]
+    torch.testing.assert_close(unroll.reward, torch.tensor([[k, k + 0.1] for k in range(6)]))
+    assert unroll.is_first[:, 0].tolist() == [True, False, False, True, False, False]
+    assert unroll.records['actions'].shape == (5, B)
+    assert pool.step == 5
+
+
+def test_an_action_answers_the_observation_of_its_own_row_with_the_noise_of_its_own_row():
+    pool = CountingPool()
+    unroll = collect(make_plan(4, torch.zeros(B)), pool)
+    wanted = [[k + 10 * k, k + 10 * k + 100] for k in range(4)]
+    assert unroll.records['actions'].tolist() == wanted
+    assert pool.actions == wanted
+
+
+def collect_two(pool: CountingPool) -> tuple[Unroll, Unroll]:
+    first = collect(make_plan(4, torch.tensor([50.0, 60.0])), pool)
+    return first, collect(make_plan(4, first.carries[0]), pool)
+
+
+def test_the_last_row_of_an_unroll_is_the_first_of_the_next():
+    first, second = collect_two(CountingPool())
+    for name in ('observation', 'reward', 'is_first'):
+        assert torch.equal(getattr(first, name)[-1], getattr(second, name)[0]), name
+    assert second.observation[:, 0, 0].tolist() == [4, 5, 6, 7, 8]
+
+
+def test_the_state_is_carried_over_steps_and_unrolls_without_seeing_a_step_twice():
+    first, second = collect_two(CountingPool())
+    for slot in range(B):
+        wanted = totals_by_hand(0, 4, 50.0, slot)
+        torch.testing.assert_close(first.records['totals'][:, slot], torch.tensor(wanted))
+        again = totals_by_hand(4, 4, wanted[-1], slot)
+        torch.testing.assert_close(second.records['totals'][:, slot], torch.tensor(again))
+        assert second.carries[0][slot].item() == pytest.approx(again[-1])
+
+
+def test_what_an_unroll_keeps_may_be_learned_from():
+    unroll = collect(make_plan(3, torch.zeros(B)), CountingPool())
+    weight = torch.ones(B, requires_grad=True)
+    kept = [unroll.reward, *unroll.carries, unroll.records['totals']]
+    assert not any(value.is_inference() or value.requires_grad for value in kept)
+    sum((value * weight).sum() for value in kept).backward()
+    assert weight.grad is not None
+
+
+def test_the_initial_state_is_left_as_it_was():
+    initial = torch.tensor([5.0, 6.0])
+    unroll = collect(make_plan(3, initial), CountingPool())
+    assert initial.tolist() == [5.0, 6.0]
+    assert unroll.carries[0].data_ptr() != initial.data_ptr()
+
+
+def test_observations_that_nobody_keeps_change_no_action():
+    kept, dropped = CountingPool(), CountingPool()
+    collect(make_plan(4, torch.zeros(B)), kept)
+    unroll = collect(make_plan(4, torch.zeros(B), store_observation=False), dropped)
+    assert dropped.actions == kept.actions
+    assert unroll.observation.shape[0] == 1
+    assert unroll.reward.shape[0] == 5
+
+
+def test_cancelling_stops_between_two_steps():
+    pool, ticks = CountingPool(), []
+
+    def tick() -> None:
+        ticks.append(pool.step)
+        if len(ticks) == 3:
+            raise Cancelled('REQUEST_CANCELLED', 'collect: cancelled.')
+
+    with pytest.raises(Cancelled):
+        collect(make_plan(10, torch.zeros(B), tick=tick), pool)
+    assert ticks == [1, 2, 3]
+    assert len(pool.actions) == pool.step == 3
