@@ -1,7 +1,7 @@
 /** The shape and dtype rules of TypeScript against what torch does with the same operations. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as g from '../../../src/graph/index.ts';
-import { GraphError, Tensor, trace, tensorSpec, type Dtype } from '../../../src/graph/index.ts';
+import { GraphError, type Tensor, trace, tensorSpec, type Dtype } from '../../../src/graph/index.ts';
 import type { Session } from '../../../src/train/index.ts';
 import { needsPython, python, startSession, tensor } from '../../support/session.ts';
 

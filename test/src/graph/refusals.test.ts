@@ -2,15 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import * as g from '../../../src/graph/index.ts';
-import {
-  GraphError,
-  parameter,
-  scan,
-  scope,
-  tensorSpec,
-  trace,
-  zeros,
-} from '../../../src/graph/index.ts';
+import { GraphError, parameter, scan, scope, tensorSpec, trace, zeros } from '../../../src/graph/index.ts';
 import type { Tensor } from '../../../src/graph/index.ts';
 import { constant, linear } from '../../../src/nn/index.ts';
 
