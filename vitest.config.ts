@@ -7,8 +7,9 @@ export default defineConfig({
     // Native addons (zeromq) crash at tear-down in worker threads.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Importing torch takes half a minute on a cold, busy machine; a test that hangs is still caught.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     teardownTimeout: 10_000,
     setupFiles: [],
   },

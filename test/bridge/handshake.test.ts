@@ -1,3 +1,5 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { fixtures, needsPython, python, rejection, startWorker } from './start-worker.ts';
@@ -54,7 +56,12 @@ describe.skipIf(python === null || process.platform === 'win32')(`the handshake 
   });
 
   it('reports a worker that ends before its greeting, with its last lines', async () => {
-    const error = await rejection(startWorker({ pythonPath: '/nowhere' }));
+    // A program of our own: .venv's Python finds srwm wherever PYTHONPATH points.
+    const folder = await mkdtemp(path.join(tmpdir(), 'srwm-ends-early-'));
+    const endsEarly = path.join(folder, 'python');
+    await writeFile(endsEarly, '#!/bin/sh\necho "No module named srwm" >&2\nexit 1\n', { mode: 0o755 });
+    const error = await rejection(startWorker({ python: endsEarly }));
+    await rm(folder, { recursive: true });
     expect(error).toMatchObject({
       code: 'WORKER_START',
       message: expect.stringMatching(/exited with code 1[\s\S]*No module named/) as string,

@@ -88,7 +88,7 @@ async function resumeAndCompare(folder: string, { whole, end }: Prepared) {
 const RUN = [...SMALL, 'train.totalEnvSteps=384', 'checkpoint.keep=9'];
 const IMPALA_RUN = [...SMALL_IMPALA, 'train.totalEnvSteps=384'];
 
-describe.skipIf(python === null)(`a run with a worker (${needsPython})`, () => {
+describe.skipIf(python === null)(`a run with a worker (${needsPython})`, { timeout: 90_000 }, () => {
   test.each([
     ['ppo', RUN],
     ['impala', IMPALA_RUN],
@@ -110,7 +110,7 @@ describe.skipIf(python === null)(`a run with a worker (${needsPython})`, () => {
       { cwd: root, reject: false, stdin: 'ignore', buffer: false },
     );
     onTestFinished(() => void driver.kill('SIGKILL'));
-    await until(() => updatesSoFar(killed) > 5, 25_000);
+    await until(() => updatesSoFar(killed) > 5, 200_000);
     driver.kill('SIGKILL');
     await driver;
     // A fast machine may have got further: the first checkpoint is the one to go on from.
