@@ -16,10 +16,16 @@ export function estimate(values: readonly number[]): Estimate {
   return { count, mean, ci95: [mean - half, mean + half] };
 }
 
-/** The 97.5 % quantile of Student's t, by the Cornish-Fisher expansion (Abramowitz and Stegun 26.7.5); exact below 3. */
+/** 97.5 % quantiles of Student's t for 1 to 9 degrees of freedom, where the expansion below is too short. */
+const FEW_DEGREES = [
+  12.706204736, 4.30265273, 3.182446305, 2.776445105, 2.570581836, 2.446911851, 2.364624252, 2.306004135,
+  2.262157163,
+];
+
+/** The 97.5 % quantile of Student's t: beyond the table by the expansion of Abramowitz and Stegun 26.7.5, within 1e-4. */
 function studentT975(degrees: number): number {
-  if (degrees === 1) return 12.706204736;
-  if (degrees === 2) return 4.3026527297;
+  const listed = FEW_DEGREES[degrees - 1];
+  if (listed !== undefined) return listed;
   const z = 1.959963984540054;
   const g1 = (z ** 3 + z) / 4;
   const g2 = (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96;
