@@ -45,7 +45,7 @@ const positive = (program: (x: Tensor) => Tensor, gives?: readonly number[]): Ca
   one((given) => program(given.abs().add(1)), gives);
 const drawn = (program: (key: Tensor) => Tensor): Case => ({
   given: [12345678901234567890n],
-  program: (key) => program(key as Tensor),
+  program: (key) => program(key),
 });
 const list = (
   program: (...x: Tensor[]) => Tensor,
@@ -142,12 +142,12 @@ const cases: Readonly<Record<WireOp, Case>> = {
   'aten.cat.default': two((a, b) => g.cat([a, b.unsqueeze(0)], 0), [1, -2, 3, 4, 0, -6, 2, 1, -1]),
   'aten.stack.default': two((a, b) => g.stack([a.select(0, 0), b], 1), [1, 2, -2, 1, 3, -1]),
   'aten.gather.default': list(
-    (a, i) => (a as Tensor).gather(1, i as Tensor),
+    (a, i) => a.gather(1, i),
     [x, tensor([2, 0, 1, 1], [2, 2], 'int64')],
     [3, 1, 0, 0],
   ),
   'aten.index_select.default': list(
-    (a, i) => (a as Tensor).indexSelect(1, i as Tensor),
+    (a, i) => a.indexSelect(1, i),
     [x, tensor([2, 2, 0], [3], 'int64')],
     [3, 3, 1, -6, -6, 4],
   ),
@@ -163,17 +163,17 @@ const cases: Readonly<Record<WireOp, Case>> = {
     [1, -2, 3, 4, 0, -6],
   ),
   'aten.conv2d.default': list(
-    (a) => g.convolve(a as Tensor, g.full([1, 1, 2, 2], 1), g.full([1], 1), { stride: 2, padding: [0, 1] }),
+    (a) => g.convolve(a, g.full([1, 1, 2, 2], 1), g.full([1], 1), { stride: 2, padding: [0, 1] }),
     [image],
     [-11, -17, -5, 5, 15, 11],
   ),
   'aten.max_pool2d.default': list(
-    (a) => g.maxPool2d(a as Tensor, 3, { stride: 2, padding: 1 }),
+    (a) => g.maxPool2d(a, 3, { stride: 2, padding: 1 }),
     [image],
     [-3, -1, 5, 7],
   ),
   'aten.layer_norm.default': list(
-    (a) => g.normalizeLayer(a as Tensor, g.full([2], 2), g.full([2], 1), 0),
+    (a) => g.normalizeLayer(a, g.full([2], 2), g.full([2], 1), 0),
     [tensor([1, 3, -5, 5], [2, 2])],
     [-1, 3, -1, 3],
   ),
@@ -189,7 +189,7 @@ const cases: Readonly<Record<WireOp, Case>> = {
       const w = g.full([1, 2, 2 + 2 * 2 + 4], 0.5);
       const delta = g.zeros([1, 1, 2, 10]);
       const options = { inputSoftmax: false, bptt: 'unroll' } as const;
-      const result = g.srwm(values as Tensor, w, delta, isFirst as Tensor, options);
+      const result = g.srwm(values, w, delta, isFirst, options);
       return [result.y, result.fastWeightDelta];
     },
     // Equal columns make q equal to k, so that no step changes w: y is x W_y.
