@@ -3,24 +3,43 @@ import type { Fault } from './fault.ts';
 import { GAMES, MODE_GAMES } from './games.ts';
 import type { Config } from './schema.ts';
 
-export function checkTogether(config: Config): Fault[] {
-  const texts = [...batchFaults(config), ...modelFaults(config), ...gameFaults(config)];
-  return texts.map((text) => ({ code: 'CONFIG_INVALID', text }));
+/** What is wrong, without the full stop, and the keys that can mend it. */
+interface Conflict {
+  readonly text: string;
+  readonly keys: readonly string[];
 }
 
-function* batchFaults({ train, environment }: Config): Iterable<string> {
+/** @param sourceOf tells who set a key. */
+export function checkTogether(config: Config, sourceOf: (key: string) => string): Fault[] {
+  const conflicts = [...batchFaults(config), ...modelFaults(config), ...gameFaults(config)];
+  return conflicts.map(({ text, keys }) => {
+    const places = keys.map((key) => (keys.length === 1 ? '' : `${key} `) + `set by ${sourceOf(key)}`);
+    return { code: 'CONFIG_INVALID', text: `${text} (${places.join(', ')}).` };
+  });
+}
+
+function* batchFaults({ train, environment }: Config): Iterable<Conflict> {
   if (environment.numEnvs % train.batchSize !== 0) {
-    yield `environment.numEnvs must be a multiple of train.batchSize (${train.batchSize}), got ${environment.numEnvs}.`;
+    yield {
+      text: `environment.numEnvs must be a multiple of train.batchSize (${train.batchSize}), got ${environment.numEnvs}`,
+      keys: ['environment.numEnvs', 'train.batchSize'],
+    };
   }
 }
 
-function* modelFaults({ model, environment }: Config): Iterable<string> {
+function* modelFaults({ model, environment }: Config): Iterable<Conflict> {
   const { core, encoder } = model;
   if (core.kind === 'srwm' && core.modelDim % core.numHeads !== 0) {
-    yield `model.core.modelDim must be a multiple of model.core.numHeads (${core.numHeads}), got ${core.modelDim}.`;
+    yield {
+      text: `model.core.modelDim must be a multiple of model.core.numHeads (${core.numHeads}), got ${core.modelDim}`,
+      keys: ['model.core.modelDim', 'model.core.numHeads'],
+    };
   }
   if (encoder.kind !== 'mlp' && environment.kind === 'recall') {
-    yield `model.encoder.kind must be mlp for environment.kind recall, whose observations are no images, got ${encoder.kind}.`;
+    yield {
+      text: `model.encoder.kind must be mlp for environment.kind recall, whose observations are no images, got ${encoder.kind}`,
+      keys: ['model.encoder.kind', 'environment.kind'],
+    };
   }
   const side =
     encoder.kind === 'patch_conv'
@@ -30,28 +49,48 @@ function* modelFaults({ model, environment }: Config): Iterable<string> {
         : 1;
   const sides = environment.kind === 'catch' ? [environment.rows, environment.columns] : [64];
   if (sides.some((size) => size % side !== 0)) {
-    yield `model.encoder: image sides (${sides.join(' x ')}) must be multiples of its patches, got patches of ${side}.`;
+    yield {
+      text: `model.encoder: image sides (${sides.join(' x ')}) must be multiples of its patches, got patches of ${side}`,
+      keys: ['model.encoder', 'environment.kind'],
+    };
   }
 }
 
-function* gameFaults({ environment }: Config): Iterable<string> {
+function* gameFaults({ environment }: Config): Iterable<Conflict> {
   if (environment.kind !== 'procgen') return;
   const known: readonly string[] = GAMES;
   const unknown = environment.games.filter((game) => !known.includes(game));
   if (unknown.length > 0) {
-    yield `environment.games must be of ${GAMES.join(', ')}; got ${unknown.join(', ')}.`;
+    yield {
+      text: `environment.games must be of ${GAMES.join(', ')}; got ${unknown.join(', ')}`,
+      keys: ['environment.games'],
+    };
     return;
   }
   const { distributionMode, games, numLevels, startLevel } = environment;
   const allowed: readonly string[] = MODE_GAMES[distributionMode];
   const lacking = games.filter((game) => !allowed.includes(game));
   if (lacking.length > 0) {
-    yield `environment.distributionMode ${distributionMode} exists for ${allowed.join(', ')} only, got ${lacking.join(', ')}.`;
+    yield {
+      text: `environment.distributionMode ${distributionMode} exists for ${allowed.join(', ')} only, got ${lacking.join(', ')}`,
+      keys: ['environment.distributionMode', 'environment.games'],
+    };
   }
   if (distributionMode === 'exploration' && (games.length > 1 || numLevels !== 0 || startLevel !== 0)) {
-    yield 'environment.distributionMode exploration has one game and one fixed level: numLevels and startLevel must be 0.';
+    yield {
+      text: 'environment.distributionMode exploration has one game and one fixed level: numLevels and startLevel must be 0',
+      keys: [
+        'environment.distributionMode',
+        'environment.games',
+        'environment.numLevels',
+        'environment.startLevel',
+      ],
+    };
   }
   if (numLevels === 0 && startLevel !== 0) {
-    yield `environment.startLevel is ignored by ProcGen when numLevels is 0, and must be 0 then, got ${startLevel}.`;
+    yield {
+      text: `environment.startLevel is ignored by ProcGen when numLevels is 0, and must be 0 then, got ${startLevel}`,
+      keys: ['environment.startLevel', 'environment.numLevels'],
+    };
   }
 }

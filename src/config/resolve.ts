@@ -63,7 +63,8 @@ export function resolveConfig(
   const parsed = configSchema.safeParse(config);
   if (!parsed.success)
     faults.push(...parsed.error.issues.flatMap((issue) => faultsOf(issue, config, overridden, baseSource)));
-  if (faults.length === 0 && parsed.success) faults.push(...checkTogether(parsed.data));
+  if (faults.length === 0 && parsed.success)
+    faults.push(...checkTogether(parsed.data, (key) => sourceOf(key, overridden, baseSource)));
   if (faults.length > 0) refuse(faults);
   const sources = Object.fromEntries(
     leaves(parsed.data as unknown as Section).map((key) => [key, sourceOf(key, overridden, baseSource)]),
@@ -133,7 +134,11 @@ function sourceOf(key: string, overridden: ReadonlyMap<string, string>, baseSour
 }
 
 function unknownKey(key: string, config: Section, source: string): Fault {
-  const guess = nearest(key, [...leaves(config), ...Object.keys(kindSections).map((path) => `${path}.kind`)]);
+  const known = [...leaves(config), ...Object.keys(kindSections).map((path) => `${path}.kind`)];
+  const guess = nearest(
+    key,
+    known.filter((name) => name !== key && !name.startsWith(`${key}.`)),
+  );
   return {
     code: 'CONFIG_UNKNOWN_KEY',
     text: `${key} is no key of this config (set by ${source}). Did you mean ${guess}?`,
@@ -172,7 +177,7 @@ function faultsOf(
 
 /** `Too small: expected number to be >=1` as a requirement. */
 function wording(message: string): string {
-  const expected = /expected (.*)$/.exec(message)?.[1];
+  const expected = /[Ee]xpected (.*)$/.exec(message)?.[1];
   if (expected === undefined) return message.startsWith('must') ? message : `must be valid: ${message}`;
   return `must be ${expected.replace(/^\w+ to be /, '').replace(/, received .*$/, '')}`;
 }
