@@ -18,7 +18,8 @@ export interface GaeInputs {
  * (Schulman et al. 2016, eq. 16), all [T, B] and constant. The value target is A_t + V(x_t).
  */
 export function generalizedAdvantages(inputs: GaeInputs, lambda: number): Tensor {
-  const { rewards, discounts, values, bootstrapValue } = inputs;
+  const { rewards, values, bootstrapValue } = inputs;
+  const discounts = stopGradient(inputs.discounts);
   const valuesNext = cat([values.slice(0, 1), bootstrapValue.unsqueeze(0)], 0);
   const deltas = stopGradient(rewards.add(discounts.mul(valuesNext)).sub(values));
   const { ys } = scan(
