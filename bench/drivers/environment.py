@@ -18,6 +18,7 @@ import torch
 from drivers.serve import serve
 from srwm import envs
 from srwm.envs.procgen.options import parse_spec
+from srwm.worker.engine.time_steps import TimeSteps
 
 ROWS = 51
 _SEED = 7
@@ -30,10 +31,14 @@ class Bench:
         """Opens both; the bare processes take over the pool's states."""
         self._pool = envs.open_pool(spec)
         self._draw = np.random.default_rng(_SEED)
-        shape = (ROWS, self._pool.num_envs, *self._pool.observation_shape)
-        self._observation = torch.empty(shape, dtype=torch.uint8)
-        self._reward = torch.empty(shape[:2])
-        self._is_first = torch.empty(shape[:2], dtype=torch.bool)
+        self._steps = TimeSteps(
+            ROWS,
+            self._pool.num_envs,
+            self._pool.observation_shape,
+            self._pool.observation_dtype,
+            torch.device('cpu'),
+            one_row=False,
+        )
         share = -(-self._pool.num_envs // spec['num_hosts'])
         self._shares = [
             (at, min(at + share, self._pool.num_envs)) for at in range(0, self._pool.num_envs, share)
@@ -94,13 +99,9 @@ class Bench:
         for group, slots in enumerate(groups):
             pool.send(group, actions[0, slots.start : slots.stop])
         for t in range(1, steps + 1):
-            row = t % ROWS
             for group, slots in enumerate(groups):
-                step = pool.receive(group)
                 # What collecting does with a time step: from here on it belongs to the network.
-                self._observation[row, slots.start : slots.stop].copy_(torch.from_numpy(step.observation))
-                self._reward[row, slots.start : slots.stop].copy_(torch.from_numpy(step.reward))
-                self._is_first[row, slots.start : slots.stop].copy_(torch.from_numpy(step.is_first))
+                self._steps.take(t % ROWS, pool.receive(group), slice(slots.start, slots.stop))
                 if t < steps:
                     pool.send(group, actions[t, slots.start : slots.stop])
         seconds = time.perf_counter() - started

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from srwm.worker.engine.graphs import Graph, Value
 from srwm.worker.engine.lowering import DTYPES
+from srwm.worker.engine.time_steps import TimeSteps
 
 
 class StepSource(Protocol):
@@ -75,83 +76,69 @@ class Unroll:
 
 def collect(plan: Plan, pool: StepSource) -> Unroll:
     """Runs `plan.length` steps of every slot. Group 0 is the whole pool."""
-    buffers = _Buffers(plan, pool)
-    call = _Caller(plan, buffers)
+    steps = TimeSteps(
+        plan.length + 1,
+        pool.num_envs,
+        pool.observation_shape,
+        pool.observation_dtype,
+        plan.graph.device,
+        one_row=not plan.store_observation,
+    )
+    call = _Caller(plan, steps)
+    everyone = slice(0, pool.num_envs)
     act_seconds = env_seconds = 0.0
-    buffers.take(0, pool.current(0))
+    steps.take(0, pool.current(0), everyone)
     with torch.inference_mode():
         for t in range(plan.length):
             started = time.perf_counter()
             actions = call(t)
             acted = time.perf_counter()
             pool.send(0, actions)
-            step = pool.receive(0)
-            buffers.take(t + 1, step)
+            steps.take(t + 1, pool.receive(0), everyone)
             act_seconds += acted - started
             env_seconds += time.perf_counter() - acted
             plan.tick()
     # Inference tensors must not reach the learner: what stays is copied outside inference mode.
     carries = [state.clone() for state in call.states]
     return Unroll(
-        observation=buffers.observation,
-        reward=buffers.reward,
-        is_first=buffers.is_first,
-        records=buffers.records,
+        observation=steps.observation,
+        reward=steps.reward,
+        is_first=steps.is_first,
+        records=call.records,
         carries=carries,
         act_seconds=act_seconds,
         env_seconds=env_seconds,
     )
 
 
-class _Buffers:
-    """The tensors of one unroll. Observations that nobody keeps go through one row."""
-
-    def __init__(self, plan: Plan, pool: StepSource) -> None:
-        device, batch = plan.graph.device, pool.num_envs
-        self._rows = plan.length + 1 if plan.store_observation else 1
-        self.observation = torch.empty(
-            (self._rows, batch, *pool.observation_shape), dtype=DTYPES[pool.observation_dtype], device=device
-        )
-        self.reward = torch.empty((plan.length + 1, batch), device=device)
-        self.is_first = torch.empty((plan.length + 1, batch), dtype=torch.bool, device=device)
-        results = _output_specs(plan.graph)
-        self.records: dict[str, Tensor] = {}
-        for handle, index in plan.record.items():
-            shape, dtype = results[index]
-            self.records[handle] = torch.empty((plan.length, *shape[1:]), dtype=dtype, device=device)
-
-    def row(self, t: int) -> int:
-        """Where the observation of step t lies."""
-        return t if self._rows > 1 else 0
-
-    def take(self, t: int, step: Any) -> None:
-        """Copies a time step out of the pool's own memory."""
-        self.observation[self.row(t)].copy_(torch.from_numpy(step.observation))
-        self.reward[t].copy_(torch.from_numpy(step.reward))
-        self.is_first[t].copy_(torch.from_numpy(step.is_first))
-
-
 class _Caller:
     """Calls the act graph with the arguments of each step; only the changing ones are replaced."""
 
-    def __init__(self, plan: Plan, buffers: _Buffers) -> None:
-        self._plan, self._buffers = plan, buffers
+    def __init__(self, plan: Plan, steps: TimeSteps) -> None:
+        self._plan = plan
         self.states = [carry.initial for carry in plan.carry]
         names = plan.graph.input_names
         feeds: dict[str, Callable[[int], Tensor]] = {
             name: (lambda t, rows=rows: rows[t : t + 1]) for name, rows in plan.per_step.items()
         }
         if plan.observation is not None:
-            feeds[plan.observation] = lambda t: buffers.observation[buffers.row(t) : buffers.row(t) + 1]
+            feeds[plan.observation] = lambda t: steps.observation[steps.row(t) : steps.row(t) + 1]
         if plan.reward is not None:
-            feeds[plan.reward] = lambda t: buffers.reward[t : t + 1]
+            feeds[plan.reward] = lambda t: steps.reward[t : t + 1]
         if plan.is_first is not None:
-            feeds[plan.is_first] = lambda t: buffers.is_first[t : t + 1]
+            feeds[plan.is_first] = lambda t: steps.is_first[t : t + 1]
         self._feeds = [(names.index(name), feed) for name, feed in feeds.items()]
         self._carries = [names.index(carry.input) for carry in plan.carry]
         first = {name: feed(0) for name, feed in feeds.items()}
         first |= {carry.input: carry.initial for carry in plan.carry}
         self._arguments = plan.graph.arguments({**plan.inputs, **first}, plan.parameters)
+        results = _output_specs(plan.graph)
+        self.records: dict[str, Tensor] = {}
+        for handle, index in plan.record.items():
+            shape, dtype = results[index]
+            self.records[handle] = torch.empty(
+                (plan.length, *shape[1:]), dtype=dtype, device=plan.graph.device
+            )
 
     def __call__(self, t: int) -> np.ndarray:
         """Actions [B] int64 of step t."""
@@ -163,7 +150,7 @@ class _Caller:
         results = plan.graph.run(arguments)
         self.states = [results[carry.output] for carry in plan.carry]
         for handle, index in plan.record.items():
-            self._buffers.records[handle][t].copy_(results[index][0])
+            self.records[handle][t].copy_(results[index][0])
         return results[plan.action][0].cpu().numpy()
 
 
