@@ -1,0 +1,223 @@
+/** From a preset and `--set` lines to one checked config, or to every fault at once. */
+import { describe, expect, it } from 'vitest';
+import { SrwmError } from '../../../bridge/protocol/errors.ts';
+import { parseAssignment, presetList, presetNamed, resolveConfig } from '../../../src/config/index.ts';
+
+const resolved = (preset: string, ...lines: string[]) =>
+  resolveConfig(presetNamed(preset).config(), `preset ${preset}`, lines.map(parseAssignment));
+
+function refusal(act: () => unknown): SrwmError {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof SrwmError) return error;
+    throw error;
+  }
+  throw new Error('it must be refused, but it was accepted.');
+}
+
+describe('a preset', () => {
+  it.each(presetList.map(({ name }) => name))('resolves as it is, every value set by it: %s', (name) => {
+    const { config, sources } = resolved(name);
+    expect(config).toEqual(presetNamed(name).config());
+    expect(config.algorithm.kind).toBe(presetNamed(name).kind);
+    expect(new Set(Object.values(sources))).toEqual(new Set([`preset ${name}`]));
+  });
+
+  it('is not changed by what is set on top of it', () => {
+    const before = structuredClone(presetNamed('tiny').config());
+    resolved('tiny', 'train.learningRate=0.5', 'model.core.kind=feed_forward');
+    expect(presetNamed('tiny').config()).toEqual(before);
+  });
+
+  it('is suggested when its name is misspelt', () => {
+    const error = refusal(() => presetNamed('quikstart'));
+    expect(error.code).toBe('CONFIG_UNKNOWN_PRESET');
+    expect(error.message).toContain('quickstart, procgen-small, procgen-easy, tiny, got "quikstart"');
+    expect(error.remedy).toContain('Did you mean "quickstart"?');
+  });
+
+  it('holds the published command of the paper under procgen-easy', () => {
+    const { config } = resolved('procgen-easy');
+    expect(config.algorithm).toEqual({
+      kind: 'impala',
+      discount: 0.99,
+      lambda: 1,
+      clipRhoThreshold: 1,
+      clipPgRhoThreshold: 1,
+      baselineCost: 0.5,
+      entropyCost: 0.01,
+      rewardClipping: 'abs_one',
+      normalizeAdvantages: false,
+      reduction: 'sum',
+    });
+    expect(config.train).toEqual({
+      totalEnvSteps: 300_000_000,
+      unrollLength: 50,
+      batchSize: 32,
+      learningRate: 6e-4,
+      schedule: { kind: 'linear' },
+      optimizer: { kind: 'rmsprop', alpha: 0.99, epsilon: 0.01, momentum: 0 },
+      maxGradNorm: 40,
+      bptt: 'unroll',
+    });
+    expect(config.model.core).toMatchObject({
+      kind: 'srwm',
+      modelDim: 128,
+      numHeads: 8,
+      numLayers: 2,
+      ffDim: 512,
+      inputSoftmax: true,
+    });
+    expect(config.environment).toMatchObject({
+      kind: 'procgen',
+      games: ['bigfish', 'fruitbot', 'maze', 'leaper', 'plunder', 'starpilot'],
+      distributionMode: 'easy',
+      numLevels: 200,
+      startLevel: 0,
+    });
+    expect(config.evaluation).toMatchObject({
+      episodes: 200,
+      play: ['greedy'],
+      unseenStartLevel: 1000,
+      unseenNumLevels: 200,
+    });
+  });
+});
+
+describe('an assignment', () => {
+  it('sets one key and is named as its source', () => {
+    const { config, sources } = resolved('tiny', 'train.learningRate=1e-3', 'seed=7');
+    expect(config.train.learningRate).toBe(0.001);
+    expect(config.seed).toBe(7);
+    expect(sources['train.learningRate']).toBe('--set train.learningRate=1e-3');
+    expect(sources['train.batchSize']).toBe('preset tiny');
+  });
+
+  it.each<[string, unknown]>([
+    ['32,16', [32, 16]],
+    ['32', [32]],
+    ['[8,4]', [8, 4]],
+  ])('takes a list as %s', (text, sizes) => {
+    expect(resolved('tiny', `model.encoder.sizes=${text}`).config.model.encoder).toMatchObject({ sizes });
+  });
+
+  it('takes a list of words, and null', () => {
+    const { config } = resolved('procgen-easy', 'environment.games=maze,heist', 'train.maxGradNorm=null');
+    expect(config.environment).toMatchObject({ games: ['maze', 'heist'] });
+    expect(config.train.maxGradNorm).toBeNull();
+  });
+
+  it('of a kind replaces its section by the defaults of that kind, whatever the order', () => {
+    const lines = ['train.optimizer.momentum=0.5', 'train.optimizer.kind=rmsprop'];
+    for (const order of [lines, lines.toReversed()]) {
+      const { config, sources } = resolved('tiny', ...order);
+      expect(config.train.optimizer).toEqual({ kind: 'rmsprop', alpha: 0.99, epsilon: 0.01, momentum: 0.5 });
+      expect(sources['train.optimizer.alpha']).toBe('--set train.optimizer.kind=rmsprop');
+      expect(sources['train.optimizer.momentum']).toBe('--set train.optimizer.momentum=0.5');
+    }
+  });
+
+  it('wins over an earlier one', () => {
+    expect(resolved('tiny', 'seed=2', 'seed=3').config.seed).toBe(3);
+  });
+
+  it('must have a key and an equals sign', () => {
+    for (const text of ['train', '=3', ''])
+      expect(refusal(() => parseAssignment(text))).toMatchObject({ code: 'CONFIG_INVALID' });
+    expect(parseAssignment('a.b=c=d')).toEqual({ key: 'a.b', value: 'c=d', source: '--set a.b=c=d' });
+  });
+});
+
+describe('a faulty config', () => {
+  it('is refused with every fault at once, each with its value and source', () => {
+    const error = refusal(() =>
+      resolved(
+        'tiny',
+        'train.learningrate=3',
+        'train.unrollLength=0',
+        'train.learningRate=fast',
+        'algorithm.clip=-1',
+      ),
+    );
+    expect(error.code).toBe('CONFIG_INVALID');
+    expect(error.message).toMatchInlineSnapshot(`
+      "config: 4 faults:
+        train.learningrate is no key of this config (set by --set train.learningrate=3). Did you mean train.learningRate?
+        algorithm.clip must be >0, got -1 (set by --set algorithm.clip=-1).
+        train.unrollLength must be >=1, got 0 (set by --set train.unrollLength=0).
+        train.learningRate must be number, got "fast" (set by --set train.learningRate=fast)."
+    `);
+  });
+
+  it('is refused with every conflict between keys, and who set each', () => {
+    const error = refusal(() => resolved('tiny', 'environment.numEnvs=33', 'model.core.numHeads=5'));
+    expect(error.code).toBe('CONFIG_INVALID');
+    expect(error.message).toMatchInlineSnapshot(`
+      "config: 2 faults:
+        environment.numEnvs must be a multiple of train.batchSize (16), got 33 (environment.numEnvs set by --set environment.numEnvs=33, train.batchSize set by preset tiny).
+        model.core.modelDim must be a multiple of model.core.numHeads (5), got 32 (model.core.modelDim set by preset tiny, model.core.numHeads set by --set model.core.numHeads=5)."
+    `);
+  });
+
+  it.each<[string, string, string]>([
+    ['train.optimiser.epsilon=1', 'train.optimizer.epsilon', 'train.optimiser.epsilon'],
+    ['seeed=4', 'seed', 'seeed'],
+    ['model.core.heads=2', 'model.core.kind', 'model.core.heads'],
+    ['constructor=3', '', 'constructor'],
+    ['__proto__.polluted=3', '', '__proto__.polluted'],
+  ])('is refused with CONFIG_UNKNOWN_KEY and the nearest key: %s', (line, guess, key) => {
+    const error = refusal(() => resolved('tiny', line));
+    expect(error.code).toBe('CONFIG_UNKNOWN_KEY');
+    expect(error.message).toContain(
+      `${key} is no key of this config (set by --set ${line}). Did you mean ${guess}`,
+    );
+  });
+
+  it('does not suggest the unknown key of a file to itself', () => {
+    const base = { ...presetNamed('tiny').config(), seedd: 3 };
+    const error = refusal(() => resolveConfig(base, 'file run.ts', []));
+    expect(error.message).toBe('seedd is no key of this config (set by file run.ts). Did you mean seed?');
+  });
+
+  it.each<[string, string, RegExp]>([
+    [
+      'an unknown game',
+      'environment.games=starpilot,coinrnu,chess',
+      /must be of bigfish, bossfight, .*, starpilot; got coinrnu, chess/,
+    ],
+    [
+      'an unknown mode',
+      'environment.distributionMode=nightmare',
+      /"easy"\|"hard"\|"extreme"\|"memory"\|"exploration", got "nightmare"/,
+    ],
+    [
+      'an unknown kind',
+      'model.core.kind=lstm',
+      /model\.core\.kind must be 'feed_forward' \| 'srwm', got "lstm"/,
+    ],
+    ['an unknown device', 'hardware.device=gpu', /hardware\.device must be auto, cpu or cuda:N, got "gpu"/],
+    [
+      'a mode that a game lacks',
+      'environment.distributionMode=memory',
+      /memory exists for caveflyer, dodgeball, heist, jumper, maze, miner only, got bigfish, fruitbot, leaper, plunder, starpilot/,
+    ],
+    ['a fraction beyond 1', 'algorithm.discount=1.01', /algorithm\.discount must be <=1, got 1\.01/],
+    ['a list with a fault', 'model.encoder.channels=16,x', /model\.encoder\.channels\[1\] must be number/],
+    ['a section given as a number', 'model=3', /model must be object, got 3/],
+  ])('is refused with what is allowed: %s', (_, line, message) => {
+    const error = refusal(() => resolved('procgen-easy', line));
+    expect(error.code).toBe('CONFIG_INVALID');
+    expect(error.message).toMatch(message);
+    expect(error.message).toContain(`set by --set ${line}`);
+  });
+
+  it.each([
+    ['tiny', 'model.encoder.kind=patch_conv', 'model.encoder.patch=5'],
+    ['tiny', 'environment.kind=recall', 'model.encoder.kind=impala_resnet'],
+    ['procgen-easy', 'environment.numLevels=0', 'environment.startLevel=5'],
+    ['procgen-easy', 'environment.distributionMode=exploration', 'environment.games=coinrun'],
+  ])('is refused for keys that do not go together: %s with %s and %s', (preset, ...lines) => {
+    expect(refusal(() => resolved(preset, ...lines))).toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+});
