@@ -1,4 +1,4 @@
-/** When an update's gradient is not finite: runs the same inputs again, node by node, and says where it began. */
+/** When an update's loss or gradient is not finite: runs the same inputs again, node by node, and says where it began. */
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import type { UpdateRequest } from './learner.ts';
 import type { Session } from './session.ts';
@@ -17,7 +17,7 @@ export async function explainNonFinite(
   );
   return new SrwmError(
     'NUMERICS_NONFINITE',
-    `update ${updateIndex}: every gradient must be finite, got NaN or infinity; it began with ${describe(session, request, found)}.`,
+    `update ${updateIndex}: the loss and every gradient must be finite, got NaN or infinity; it began with ${describe(session, request, found)}.`,
     { detail: { updateIndex, graph: graph.name, ...found } },
   );
 }

@@ -20,11 +20,14 @@ class Optimizer:
     def __init__(self, parameters: dict[str, Tensor], algorithm: Rmsprop | Adam) -> None:
         self.parameters = parameters
         self.version = 0
+        self._loss: Tensor | None = None
         self._optimizer = _make(list(parameters.values()), algorithm)
 
     def accumulate(self, loss: Tensor) -> None:
         """Adds the gradients of a scalar loss."""
         loss.backward()
+        # Kept because a NaN can hide from the gradients: that of log(-1) is finite.
+        self._loss = loss.detach() if self._loss is None else self._loss + loss.detach()
 
     def apply(
         self,
@@ -33,7 +36,7 @@ class Optimizer:
         max_grad_norm: float | None,
         transform: Transform | None,
     ) -> tuple[float, bool]:
-        """Returns the gradient norm before clipping, and whether it was finite; a non-finite one skips the step."""
+        """Returns the gradient norm before clipping, and whether it and the loss were finite; if not, no step."""
         if expected_version != self.version:
             raise WorkerError(
                 'REQUEST_CONFLICT',
@@ -46,7 +49,7 @@ class Optimizer:
             gradients = {name: p.grad for name, p in self.parameters.items() if p.grad is not None}
         norm_tensor = torch.nn.utils.get_total_norm(gradients.values())
         norm = float(norm_tensor)
-        finite = math.isfinite(norm)
+        finite = math.isfinite(norm) and (self._loss is None or math.isfinite(float(self._loss)))
         if finite:
             if max_grad_norm is not None:
                 touched = [p for p in self.parameters.values() if p.grad is not None]
@@ -55,8 +58,12 @@ class Optimizer:
                 group['lr'] = learning_rate
             self._optimizer.step()
             self.version += 1
-        self._optimizer.zero_grad(set_to_none=True)
+        self._clear()
         return norm, finite
+
+    def _clear(self) -> None:
+        self._optimizer.zero_grad(set_to_none=True)
+        self._loss = None
 
     def state(self) -> dict[str, Tensor]:
         """Every state tensor as `parameter/slot`; empty before the first step."""
@@ -69,7 +76,7 @@ class Optimizer:
     def set_state(self, state: Mapping[str, Tensor], version: int) -> None:
         """Takes back what `state` gave."""
         self.version = version
-        self._optimizer.zero_grad(set_to_none=True)
+        self._clear()
         self._optimizer.state.clear()
         for name, parameter in self.parameters.items():
             slots = {
