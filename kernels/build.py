@@ -16,13 +16,16 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-SOURCES = Path(__file__).resolve().parent / 'srwm' / 'cpu'
+KERNELS = Path(__file__).resolve().parent
+# Headers of all ops lie in the first, one op's sources in each of the others; all make one library.
+SHARED, OPS = KERNELS / 'cpu', ('srwm', 'delta_rule')
 COMPILERS = ('c++', 'g++', 'clang++')
 # -ffast-math would delete the rounding inside the hand-written exp; these two flags are what it may keep.
 FLAGS = ('-O3', '-std=c++20', '-fPIC', '-fvisibility=hidden', '-fno-math-errno', '-ffp-contract=fast')
+# By the end of a file's name: `avx2.cpp`, `backward_avx2.cpp`.
 INSTRUCTION_SET_FLAGS = {
-    'avx2.cpp': ('-mavx2', '-mfma'),
-    'avx512.cpp': ('-mavx512f', '-mavx512vl', '-mavx512dq', '-mavx2', '-mfma', '-mprefer-vector-width=512'),
+    'avx2': ('-mavx2', '-mfma'),
+    'avx512': ('-mavx512f', '-mavx512vl', '-mavx512dq', '-mavx2', '-mfma', '-mprefer-vector-width=512'),
 }
 # Stable ABI of torch 2.10 and later.
 STABLE_ABI = '-DTORCH_TARGET_VERSION=0x020a000000000000'
@@ -71,10 +74,23 @@ def source_hash() -> str:
     """Returns a hash of the sources, the flags and the platform."""
     digest = hashlib.sha256(repr((FLAGS, INSTRUCTION_SET_FLAGS, STABLE_ABI)).encode())
     digest.update(f'{sys.platform} {platform.machine()}'.encode())
-    for path in sorted(SOURCES.iterdir()):
-        if path.suffix in ('.cpp', '.h'):
-            digest.update(path.name.encode() + b'\0' + path.read_bytes())
+    for folder in (SHARED, *source_folders()):
+        for path in sorted(folder.iterdir()):
+            if path.suffix in ('.cpp', '.h'):
+                digest.update(path.relative_to(KERNELS).as_posix().encode() + b'\0' + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def source_folders() -> list[Path]:
+    """Returns the folders of C++ sources, one an op."""
+    return [folder for op in OPS if (folder := KERNELS / op / 'cpu').is_dir()]
+
+
+def instruction_set_flags(source: Path) -> tuple[str, ...]:
+    """Returns the flags that the end of a file's name asks for, on the processors that have them."""
+    if platform.machine() not in ('x86_64', 'AMD64'):
+        return ()
+    return INSTRUCTION_SET_FLAGS.get(source.stem.split('_')[-1], ())
 
 
 def find_compiler() -> str | None:
@@ -88,11 +104,9 @@ def compile_library(compiler: str, folder: Path) -> Path:
     """Compiles all sources at once (one process each) and links them; returns the library inside `folder`."""
     torch_root = torch_folder()
     jobs = []
-    for source in sorted(SOURCES.glob('*.cpp')):
-        target = folder / f'{source.stem}.o'
-        extra = (
-            INSTRUCTION_SET_FLAGS.get(source.name, ()) if platform.machine() in ('x86_64', 'AMD64') else ()
-        )
+    for source in (source for sources in source_folders() for source in sorted(sources.glob('*.cpp'))):
+        target = folder / f'{source.parent.parent.name}-{source.stem}.o'
+        extra = instruction_set_flags(source)
         command = [compiler, *FLAGS, *extra, STABLE_ABI, f'-I{torch_root / "include"}', '-c', str(source)]
         jobs.append((target, start([*command, '-o', str(target)])))
     try:

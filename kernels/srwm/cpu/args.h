@@ -3,6 +3,8 @@
 #pragma once
 #include <cstdint>
 
+#include "../../cpu/tensors.h"
+
 namespace srwm {
 
 // Shape letters: T time, B envs or episodes, H heads, D head_dim, Y output_dim, C = Y + 2 D + 4, N sequences.
@@ -13,20 +15,6 @@ struct Geometry {
   const int32_t* cu_seqlens;  // [N + 1] or null; then B is 1
   bool input_softmax;
   bool step;  // bptt="step"
-};
-
-// A tensor [T, B, H, last] with any strides over the first three dimensions; null means zero.
-template <class S>
-struct Sequence {
-  const S* data;
-  int64_t t, b, h;
-};
-
-// A tensor [N, H, D, C] with any strides over the first two dimensions; null means zero.
-template <class S>
-struct Matrices {
-  const S* data;
-  int64_t n, h;
 };
 
 template <class S>

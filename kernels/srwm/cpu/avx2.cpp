@@ -1,6 +1,6 @@
 // The float32 kernels for AVX2; compiled with that instruction set and called only where the processor has it.
 #if defined(__x86_64__)
-#include "vec_avx2.h"
+#include "../../cpu/vec_avx2.h"
 
 #include "backward.h"
 #include "forward.h"

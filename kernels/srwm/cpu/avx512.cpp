@@ -1,6 +1,6 @@
 // The float32 kernels for AVX-512; compiled with that instruction set and called only where the processor has it.
 #if defined(__x86_64__)
-#include "vec_avx512.h"
+#include "../../cpu/vec_avx512.h"
 
 #include "backward.h"
 #include "forward.h"

@@ -2,9 +2,10 @@
 // Columns are padded part by part to sixteen lanes: [y | q | k | beta]; pads are zero, so sums may include them.
 #pragma once
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 
+#include "../../cpu/sizes.h"
+#include "../../cpu/workspace.h"
 #include "args.h"
 
 // Internal linkage throughout: the same template compiled for two instruction sets must stay two functions.
@@ -16,23 +17,6 @@ using srwm::Geometry;
 using srwm::Kernels;
 using srwm::Matrices;
 using srwm::Sequence;
-
-template <int N>
-struct Int {
-  static constexpr int n = N;
-};
-
-// A size known when compiled, or (N = 0) only when called.
-template <int N>
-struct Size {
-  static constexpr int64_t n = N;
-  explicit Size(int64_t) {}
-};
-template <>
-struct Size<0> {
-  const int64_t n;
-  explicit Size(int64_t value) : n(value) {}
-};
 
 struct Span {
   int64_t n, b, h, begin, end;  // sequence, batch column, head, first step and one past the last
@@ -174,25 +158,6 @@ struct Layout {
         A::store(m, A::fma(ke, A::load(insertion + 16 * j), A::load(m)));
       }
     }
-  }
-};
-
-// One allocation, cut into sixty-four-byte aligned pieces and zeroed.
-template <class S>
-struct Workspace {
-  S* base;
-  int64_t used = 0;
-  explicit Workspace(int64_t count) : base(static_cast<S*>(std::aligned_alloc(64, bytes(count)))) {
-    std::memset(base, 0, bytes(count));
-  }
-  ~Workspace() { std::free(base); }
-  Workspace(const Workspace&) = delete;
-  Workspace& operator=(const Workspace&) = delete;
-  static int64_t bytes(int64_t count) { return (count * int64_t(sizeof(S)) + 63) / 64 * 64; }
-  S* take(int64_t count) {
-    S* p = base + used;
-    used += (count + 15) / 16 * 16;
-    return p;
   }
 };
 

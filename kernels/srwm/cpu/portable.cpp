@@ -1,5 +1,5 @@
 // The kernels in plain C++: float64 everywhere, float32 where no tuned instruction set exists.
-#include "vec_portable.h"
+#include "../../cpu/vec_portable.h"
 
 #include "backward.h"
 #include "forward.h"
