@@ -1,19 +1,48 @@
-"""Chooses the implementation of an op and says why."""
+"""Chooses the implementation of an op for a call and says why."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
 
 from .errors import KernelError
+
+# `auto` takes the first of these that serves the call.
+PREFERENCE = ('cuda', 'triton', 'cpu', 'reference')
+
+
+class Call(NamedTuple):
+    """What an implementation may ask of a call before it says whether it serves it; no tensor among it.
+
+    `dtype` is that of the sequence (x, or q, k, v), `weight_dtype` that of the state and of what is saved.
+    `differentiable` is False where no gradient will be asked for; `checkpoint_every` is 0 where it is off.
+    """
+
+    device_type: str
+    device_index: int | None
+    dtype: torch.dtype
+    weight_dtype: torch.dtype
+    head_dim: int
+    output_dim: int
+    bptt: str
+    packed: bool
+    differentiable: bool
+    checkpoint_every: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Implementation:
-    """One way to run an op: `refusal(device type)` is empty where it serves, `describe()` says what it is."""
+    """One way to run an op: `refusal(call)` is empty where it serves the call, `describe()` says what it is.
+
+    Both run on every call or in `explain`, also under torch.compile: what they look up (a compiler, a device)
+    they look up once and hand out through torch.compiler.assume_constant_result.
+    """
 
     name: str
-    refusal: Callable[[str], str]
+    refusal: Callable[[Call], str]
     describe: Callable[[], str]
 
 
@@ -27,20 +56,55 @@ class Explanation:
     refused: dict[str, str]
 
 
-# By op, the preferred implementation first; each op's own module adds its row.
+# By op, the preferred implementation first.
 TABLE: dict[str, tuple[Implementation, ...]] = {}
 
 
-def explain(op: str, *, device: str, implementation: str = 'auto') -> Explanation:
-    """Returns what `op` does on a device ("cpu", "cuda:0") when asked for `implementation`.
+def register(op: str, implementation: Implementation) -> None:
+    """Adds an implementation to `op`, in the order of PREFERENCE."""
+    rows = (*(one for one in TABLE.get(op, ()) if one.name != implementation.name), implementation)
+    TABLE[op] = tuple(sorted(rows, key=lambda one: PREFERENCE.index(one.name)))
 
-    Raises KernelError: KERNEL_ARGUMENT for an unknown op, KERNEL_UNSUPPORTED where the op would.
+
+def explain(
+    op: str,
+    *,
+    device: str | torch.device,
+    dtype: torch.dtype = torch.float32,
+    head_dim: int = 16,
+    output_dim: int | None = None,
+    bptt: str = 'unroll',
+    packed: bool = False,
+    differentiable: bool = True,
+    checkpoint_every: int | None = None,
+    implementation: str = 'auto',
+) -> Explanation:
+    """Returns what serves `op` on a device ("cpu", "cuda:0") when asked for `implementation`, and why.
+
+    The other arguments describe the call; what is left out is the paper's call (float32, head_dim 16, output_dim
+    equal to it). Runs nothing. Raises KernelError: KERNEL_ARGUMENT for an unknown op or device, KERNEL_UNSUPPORTED
+    where the op would.
     """
     if op not in TABLE:
         raise KernelError('KERNEL_ARGUMENT', f'explain: op must be one of {list(TABLE)}, got {op!r}.')
-    device_type = device.split(':')[0]
-    chosen = choose(op, device_type, implementation)
-    refused = {one.name: why for one in TABLE[op] if (why := one.refusal(device_type))}
+    try:
+        place = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise KernelError('KERNEL_ARGUMENT', f'explain: device must name a device, got {device!r}.') from None
+    call = Call(
+        device_type=place.type,
+        device_index=place.index,
+        dtype=dtype,
+        weight_dtype=dtype if dtype == torch.float64 else torch.float32,
+        head_dim=head_dim,
+        output_dim=head_dim if output_dim is None else output_dim,
+        bptt=bptt,
+        packed=packed,
+        differentiable=differentiable,
+        checkpoint_every=checkpoint_every or 0,
+    )
+    chosen = choose(op, call, implementation)
+    refused = {one.name: why for one in TABLE[op] if (why := one.refusal(call))}
     what = next(one.describe() for one in TABLE[op] if one.name == chosen)
     if implementation != 'auto':
         reason = f'asked for by name: {what}'
@@ -51,16 +115,16 @@ def explain(op: str, *, device: str, implementation: str = 'auto') -> Explanatio
     return Explanation(op=op, implementation=chosen, reason=reason, refused=refused)
 
 
-def choose(op: str, device_type: str, implementation: str) -> str:
+def choose(op: str, call: Call, implementation: str) -> str:
     """Returns the implementation that serves; raises KERNEL_UNSUPPORTED where the one asked for cannot."""
     for one in TABLE[op]:
-        if implementation in ('auto', one.name) and not one.refusal(device_type):
+        if implementation in ('auto', one.name) and not one.refusal(call):
             return one.name
-    raise unsupported(op, device_type, implementation)
+    raise unsupported(op, call, implementation)
 
 
-def unsupported(op: str, device_type: str, implementation: str) -> KernelError:
-    refusals = {one.name: one.refusal(device_type) for one in TABLE[op]}
+def unsupported(op: str, call: Call, implementation: str) -> KernelError:
+    refusals = {one.name: one.refusal(call) for one in TABLE[op]}
     if implementation not in refusals:
         requirement = f'implementation must be one of {["auto", *refusals]}, got {implementation!r}.'
         return KernelError('KERNEL_UNSUPPORTED', f'{op}: {requirement}')

@@ -21,6 +21,7 @@ def check(
     cu_seqlens: Tensor | None,
     input_softmax: bool,
     bptt: str,
+    checkpoint_every: int | None,
 ) -> None:
     """Raises KERNEL_ARGUMENT for the first argument of `srwm` that does not fit."""
     if x.dim() != 4:
@@ -45,14 +46,16 @@ def check(
         raise wrong('input_softmax', 'be a bool', repr(input_softmax))
     if bptt not in BPTT_MODES:
         raise wrong('bptt', 'be "unroll" or "step"', repr(bptt))
+    if checkpoint_every is not None and (type(checkpoint_every) is not int or checkpoint_every < 1):
+        raise wrong('checkpoint_every', 'be None or a whole number of steps above 0', repr(checkpoint_every))
     states = batch
     if cu_seqlens is not None:
         states = check_cu_seqlens(cu_seqlens, steps, batch)
     if fast_weight_delta is not None:
-        if fast_weight_delta.shape != (states, heads, head_dim, columns):
-            raise wrong(
-                'fast_weight_delta', f'be {[states, heads, head_dim, columns]}', shape(fast_weight_delta)
-            )
+        one = (heads, head_dim, columns)
+        if fast_weight_delta.shape not in ((states, *one), (1, *one), one):
+            required = f'be {[states, *one]}, or {list(one)} for all sequences'
+            raise wrong('fast_weight_delta', required, shape(fast_weight_delta))
         if fast_weight_delta.dtype != w.dtype:
             raise wrong('fast_weight_delta', f"have w's dtype {name(w.dtype)}", name(fast_weight_delta.dtype))
     if is_first is not None and (is_first.dtype != torch.bool or is_first.shape != (steps, batch)):

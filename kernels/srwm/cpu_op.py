@@ -7,6 +7,7 @@ import functools
 import torch
 from torch import Tensor
 
+from ..dispatch import Call
 from .registration import register_autograd, register_fakes
 
 
@@ -40,9 +41,11 @@ def missing() -> str:
     return load() or ''
 
 
-def refusal(device_type: str) -> str:
-    """Returns why the compiled ops cannot serve a device, or an empty string."""
-    return missing() if device_type == 'cpu' else f'it runs on cpu tensors, got {device_type}'
+def refusal(call: Call) -> str:
+    """Returns why the compiled ops cannot serve a call, or an empty string."""
+    if call.device_type != 'cpu':
+        return f'it runs on cpu tensors, got {call.device_type}'
+    return 'it keeps no checkpoints' if call.checkpoint_every else missing()
 
 
 def describe() -> str:
@@ -50,7 +53,7 @@ def describe() -> str:
     return f'compiled kernels for this processor (float32: {instruction_set()})'
 
 
-def saved_shape(x: Tensor, y_dim: int, step: bool) -> tuple[int, ...]:
+def saved_shape(x: Tensor, y_dim: int, step: bool, states: int) -> tuple[int, ...]:
     """Returns [B,H,T,width]: one chain's steps lie together; every part is padded to sixteen lanes."""
     time, batch, heads, head_dim = x.shape
     head, y = -(-head_dim // 16) * 16, -(-y_dim // 16) * 16

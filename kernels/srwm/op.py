@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..dispatch import TABLE, Implementation, choose
+from ..dispatch import Call, Implementation, choose, register
 from . import cpu_op, reference_op
-from .arguments import check
+from .arguments import HALF_DTYPES, check
 from .registration import register_autograd, register_fakes
 
 
@@ -21,45 +21,67 @@ def srwm(
     bptt: str = 'unroll',
     implementation: str = 'auto',
     cu_seqlens: Tensor | None = None,
+    checkpoint_every: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Returns y [T,B,H,Y] and the final fast_weight_delta [B,H,D,C] of the self-referential weight matrix.
 
     x [T,B,H,D]; w [H,D,C], the slow weights, C = Y + 2D + 4 columns in the order (y, q, k, beta);
-    fast_weight_delta [B,H,D,C] is W_t - w, None is zero; is_first [T,B] bool: before step t the state goes
-    back to w. y is read from W_t before its update. bptt="step": the state enters every step detached and the
-    returned delta is detached. cu_seqlens int32 [N+1]: B is 1, T the total, states are [N,H,D,C]. x may be
-    bfloat16 or float16 beside a float32 w; y has x's dtype, the state w's. Raises KernelError KERNEL_ARGUMENT
-    or KERNEL_UNSUPPORTED. Source: Irie et al. 2022, "A modern self-referential weight matrix that learns to
-    modify itself", equations 5 to 8.
+    fast_weight_delta [B,H,D,C] is W_t - w, None is zero; [H,D,C] or [1,H,D,C] is one for every sequence;
+    is_first [T,B] bool: before step t the state goes back to w. y is read from W_t before its update.
+    bptt="step": the state enters every step detached and the returned delta is detached. cu_seqlens int32 [N+1]:
+    B is 1, T the total, states are [N,H,D,C]. checkpoint_every: keep the state every so many steps instead of
+    what the backward pass needs of each step, and compute that again there; the same bits, for long T. x may be
+    bfloat16 or float16 beside a float32 w, and y has x's dtype, the state w's; under autocast a w or
+    fast_weight_delta in half precision is cast to float32. On CPU tensors a w that is not finite is refused;
+    elsewhere no value is read. Raises KernelError KERNEL_ARGUMENT or KERNEL_UNSUPPORTED. Source: Irie et al. 2022,
+    "A modern self-referential weight matrix that learns to modify itself", equations 5 to 8.
     """
-    check(x, w, fast_weight_delta, is_first, cu_seqlens, input_softmax, bptt)
-    if choose('srwm', x.device.type, implementation) == 'cpu':
-        forward = torch.ops.srwm.forward_cpu.default
-    else:
-        forward = torch.ops.srwm.forward_reference.default
+    w, fast_weight_delta = full_precision(w), full_precision(fast_weight_delta)
+    check(x, w, fast_weight_delta, is_first, cu_seqlens, input_softmax, bptt, checkpoint_every)
+    if fast_weight_delta is not None:
+        sequences = x.shape[1] if cu_seqlens is None else cu_seqlens.shape[0] - 1
+        if fast_weight_delta.dim() == 3 or fast_weight_delta.shape[0] != sequences:
+            fast_weight_delta = fast_weight_delta.expand(sequences, *w.shape)
     save = torch.is_grad_enabled() and (
         x.requires_grad
         or w.requires_grad
         or (fast_weight_delta is not None and fast_weight_delta.requires_grad)
     )
-    step = bptt == 'step'
-    if x.dtype == w.dtype:
-        y, delta, _ = forward(x, w, fast_weight_delta, is_first, cu_seqlens, input_softmax, step, save)
-        return y, delta
-    y, delta, _ = forward(
-        x.to(w.dtype), w, fast_weight_delta, is_first, cu_seqlens, input_softmax, step, save
+    call = Call(
+        device_type=x.device.type,
+        device_index=x.device.index,
+        dtype=x.dtype,
+        weight_dtype=w.dtype,
+        head_dim=x.shape[3],
+        output_dim=w.shape[2] - 2 * x.shape[3] - 4,
+        bptt=bptt,
+        packed=cu_seqlens is not None,
+        differentiable=save,
+        checkpoint_every=checkpoint_every or 0,
     )
+    chosen = choose('srwm', call, implementation)
+    forward = getattr(torch.ops.srwm, 'forward_' + chosen).default
+    # The compiled form does not read half precision yet.
+    sequence = x.to(w.dtype) if chosen == 'cpu' else x
+    options = (input_softmax, bptt == 'step', save, call.checkpoint_every)
+    y, delta, _ = forward(sequence, w, fast_weight_delta, is_first, cu_seqlens, *options)
     return y.to(x.dtype), delta
 
 
-def saved_shape(x: Tensor, y_dim: int, step: bool) -> tuple[int, ...]:
-    """Returns [T,B,H,width] of what the reference's op keeps for its backward pass."""
-    return (*x.shape[:3], 4 * x.shape[3] + y_dim + 8)
+def full_precision(tensor: Tensor | None) -> Tensor | None:
+    """Returns a tensor that autocast left in half precision as float32, any other as it is."""
+    if tensor is None or tensor.dtype not in HALF_DTYPES:
+        return tensor
+    device = tensor.device.type
+    if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
+        return tensor
+    return tensor.float()
 
 
-register_fakes('reference', saved_shape)
+register_fakes('reference', reference_op.saved_shape)
 register_autograd('reference', reference_op.second_derivative)
-TABLE['srwm'] = (
-    Implementation(name='cpu', refusal=cpu_op.refusal, describe=cpu_op.describe),
+register('srwm', Implementation(name='cpu', refusal=cpu_op.refusal, describe=cpu_op.describe))
+register(
+    'srwm',
     Implementation(name='reference', refusal=lambda _: '', describe=lambda: 'plain torch, on any device'),
 )

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from . import analytic
 from .reference import reference
+from .registration import checkpoints
 
 
 @torch.library.custom_op('srwm::forward_reference', mutates_args=())
@@ -22,18 +23,34 @@ def forward_reference(
     input_softmax: bool,
     step: bool,
     save: bool,
+    checkpoint_every: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Returns (y, delta, saved); saved is empty unless `save`."""
     parts = []
-    for steps, batch in spans(x, cu_seqlens):
-        args = (x[steps], w, part(fast_weight_delta, batch), part(is_first, steps))
-        if save:
-            parts.append(analytic.forward(*args, input_softmax=input_softmax))
-        else:
-            parts.append((*reference(*args, input_softmax=input_softmax), x.new_empty(0)))
+    # Autocast reaches into an op that is written in torch's own ops: it would multiply states in half precision.
+    with torch.autocast(x.device.type, enabled=False):
+        for steps, batch in spans(x, cu_seqlens):
+            args = (x[steps].to(w.dtype), w, part(fast_weight_delta, batch), part(is_first, steps))
+            if save:
+                options = {'input_softmax': input_softmax, 'checkpoint_every': checkpoint_every}
+                parts.append(analytic.forward(*args, **options))
+            else:
+                parts.append((*reference(*args, input_softmax=input_softmax), w.new_empty(0)))
     y, delta, saved = zip(*parts, strict=True)
+    if save and checkpoint_every and cu_seqlens is not None:
+        # How many states were kept depends on the lengths; the shape may not.
+        missing = checkpoints(x, cu_seqlens, checkpoint_every) - sum(map(len, saved))
+        saved = (*saved, w.new_zeros((missing, *saved[0].shape[1:])))
     # A sequence of no steps hands its delta through, which an op may not do.
-    return torch.cat(y), torch.cat(delta), torch.cat(saved)
+    return torch.cat(y).to(x.dtype), torch.cat(delta), torch.cat(saved)
+
+
+def saved_shape(x: Tensor, y_dim: int, step: bool, states: int) -> tuple[int, ...]:
+    """Returns [T,B,H,width], or with checkpoints [states,B,H,D,C]."""
+    steps, batch, heads, head_dim = x.shape
+    if states:
+        return states, batch, heads, head_dim, y_dim + 2 * head_dim + 4
+    return steps, batch, heads, 4 * head_dim + y_dim + 8
 
 
 @torch.library.custom_op('srwm::backward_reference', mutates_args=())
@@ -50,22 +67,26 @@ def backward_reference(
     input_softmax: bool,
     step: bool,
     delta_gradient: bool,
+    checkpoint_every: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Returns dx, dw and ddelta; the last is empty unless it is asked for and bptt is "unroll"."""
-    parts = []
-    for steps, batch in spans(x, cu_seqlens):
-        sequence = (x[steps], w, part(fast_weight_delta, batch), part(is_first, steps), saved[steps])
-        cotangents = (part(dy, steps), part(ddelta_out, batch))
-        bptt = 'step' if step else 'unroll'
-        parts.append(analytic.backward(*cotangents, *sequence, input_softmax=input_softmax, bptt=bptt))
+    parts, kept = [], 0
+    options = {
+        'input_softmax': input_softmax,
+        'bptt': 'step' if step else 'unroll',
+        'checkpoint_every': checkpoint_every,
+    }
+    with torch.autocast(x.device.type, enabled=False):
+        for steps, batch in spans(x, cu_seqlens):
+            x_part, dy_part = x[steps].to(w.dtype), None if dy is None else dy[steps].to(w.dtype)
+            rows = len(x_part) // checkpoint_every + 1 if checkpoint_every else len(x_part)
+            sequence = (x_part, w, part(fast_weight_delta, batch), part(is_first, steps))
+            cotangents = (dy_part, part(ddelta_out, batch))
+            parts.append(analytic.backward(*cotangents, *sequence, saved[kept : kept + rows], **options))
+            kept += rows
     dx, dw, ddelta = zip(*parts, strict=True)
     want = delta_gradient and not step
-    return torch.cat(dx), torch.cat(dw).sum(0), torch.cat(ddelta) if want else x.new_empty(0)
-
-
-def saved_width(head_dim: int, y_dim: int, step: bool) -> int:
-    """Returns the numbers kept a step: q, k, beta and the insertion."""
-    return 4 * head_dim + y_dim + 8
+    return torch.cat(dx).to(x.dtype), torch.cat(dw).sum(0), torch.cat(ddelta) if want else w.new_empty(0)
 
 
 def second_derivative(
@@ -84,7 +105,8 @@ def second_derivative(
     with torch.enable_grad():
         x, w = leaf(inputs[0]), leaf(inputs[1])
         delta, dy, ddelta_out = (None if t is None else leaf(t) for t in (inputs[2], *cotangents_in))
-        outputs = reference(x, w, delta, is_first, input_softmax=input_softmax, bptt=bptt)
+        y, end = reference(x.to(w.dtype), w, delta, is_first, input_softmax=input_softmax, bptt=bptt)
+        outputs = (y.to(x.dtype), end)
         wanted = [t for t in (x, w, delta) if t is not None]
         first = gradients(outputs, wanted, (dy, ddelta_out), create_graph=True)
         leaves = (dy, ddelta_out, x, w, delta)

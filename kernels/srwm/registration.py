@@ -1,10 +1,11 @@
 """What torch must know of each implementation's two ops: fake outputs (graphs, compile) and autograd.
 
 Both implementations share schemas:
-forward_<implementation>(x, w, fast_weight_delta, is_first, cu_seqlens, input_softmax, step, save)
-                         -> (y, delta, saved)
+forward_<implementation>(x, w, fast_weight_delta, is_first, cu_seqlens, input_softmax, step, save,
+                         checkpoint_every) -> (y, delta, saved)
 backward_<implementation>(dy, ddelta_out, x, w, fast_weight_delta, delta_out, is_first, cu_seqlens, saved,
-                          input_softmax, step, delta_gradient) -> (dx, dw, ddelta)
+                          input_softmax, step, delta_gradient, checkpoint_every) -> (dx, dw, ddelta)
+y, dy and dx have x's dtype; every other tensor of numbers has w's. checkpoint_every is 0 where it is off.
 """
 
 from __future__ import annotations
@@ -22,8 +23,12 @@ from .reference import output_dim
 Gradients = tuple[Tensor | None, ...]
 
 
-def register_fakes(implementation: str, saved_shape: Callable[[Tensor, int, bool], tuple[int, ...]]) -> None:
-    """Gives both ops their output shapes; `saved_shape(x, Y, step)` is the implementation's own."""
+# saved_shape(x, Y, step, checkpoints) of an implementation; checkpoints is 0 where they are off.
+SavedShape = Callable[[Tensor, int, bool, int], tuple[int, ...]]
+
+
+def register_fakes(implementation: str, saved_shape: SavedShape) -> None:
+    """Gives both ops their output shapes; what is saved has the implementation's own."""
 
     def forward(
         x: Tensor,
@@ -34,10 +39,12 @@ def register_fakes(implementation: str, saved_shape: Callable[[Tensor, int, bool
         input_softmax: bool,
         step: bool,
         save: bool,
+        checkpoint_every: int,
     ) -> tuple[Tensor, Tensor, Tensor]:
         y = x.new_empty((*x.shape[:3], output_dim(w)))
-        end = x.new_empty((sequences(x, cu_seqlens), *w.shape))
-        return y, end, x.new_empty(saved_shape(x, output_dim(w), step) if save else (0,))
+        end = w.new_empty((sequences(x, cu_seqlens), *w.shape))
+        kept = checkpoints(x, cu_seqlens, checkpoint_every)
+        return y, end, w.new_empty(saved_shape(x, output_dim(w), step, kept) if save else (0,))
 
     def backward(
         dy: Tensor | None,
@@ -52,8 +59,9 @@ def register_fakes(implementation: str, saved_shape: Callable[[Tensor, int, bool
         input_softmax: bool,
         step: bool,
         delta_gradient: bool,
+        checkpoint_every: int,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        ddelta = x.new_empty(delta_out.shape if delta_gradient and not step else (0,))
+        ddelta = w.new_empty(delta_out.shape if delta_gradient and not step else (0,))
         return x.new_empty(x.shape), w.new_empty(w.shape), ddelta
 
     torch.library.register_fake(f'srwm::forward_{implementation}', forward)
@@ -63,6 +71,11 @@ def register_fakes(implementation: str, saved_shape: Callable[[Tensor, int, bool
 def sequences(x: Tensor, cu_seqlens: Tensor | None) -> int:
     """Returns N, the number of states: B, or the number of packed sequences."""
     return x.shape[1] if cu_seqlens is None else cu_seqlens.shape[0] - 1
+
+
+def checkpoints(x: Tensor, cu_seqlens: Tensor | None, every: int) -> int:
+    """Returns how many states are kept: enough for every sequence, whatever the packed lengths are."""
+    return x.shape[0] // every + (1 if cu_seqlens is None else cu_seqlens.shape[0] - 1) if every else 0
 
 
 def register_autograd(
@@ -78,11 +91,11 @@ def register_autograd(
                 'KERNEL_ARGUMENT', 'srwm: a backward pass needs save=True in the forward op, got False.'
             )
         if dy is None and ddelta_out is None:
-            return (None,) * 8
+            return (None,) * 9
         want = ctx.needs_input_grad[2]
         inputs = (x, w, delta, delta_out, is_first, cu_seqlens, saved)
-        dx, dw, ddelta = run(dy, ddelta_out, *inputs, ctx.input_softmax, ctx.step, want)
-        return dx, dw, ddelta if want and not ctx.step else None, None, None, None, None, None
+        dx, dw, ddelta = run(dy, ddelta_out, *inputs, ctx.input_softmax, ctx.step, want, ctx.checkpoint_every)
+        return dx, dw, ddelta if want and not ctx.step else None, *(None,) * 6
 
     def backward_twice(ctx: Any, *cotangents: Tensor | None) -> Gradients:
         dy, ddelta_out, x, w, delta, is_first, cu_seqlens = ctx.saved_tensors
@@ -102,7 +115,7 @@ def register_autograd(
             input_softmax=ctx.input_softmax,
             bptt=bptt,
         )
-        return *found, *(None,) * 7
+        return *found, *(None,) * 8
 
     torch.library.register_autograd(f'srwm::forward_{implementation}', backward, setup_context=setup_forward)
     torch.library.register_autograd(
@@ -111,7 +124,7 @@ def register_autograd(
 
 
 def setup_forward(ctx: Any, inputs: Any, output: Any) -> None:
-    x, w, delta, is_first, cu_seqlens, ctx.input_softmax, ctx.step, ctx.save = inputs
+    x, w, delta, is_first, cu_seqlens, ctx.input_softmax, ctx.step, ctx.save, ctx.checkpoint_every = inputs
     _, delta_out, saved = output
     # An unused output then arrives as None, not as a tensor of zeros to be read.
     ctx.set_materialize_grads(False)
@@ -120,6 +133,6 @@ def setup_forward(ctx: Any, inputs: Any, output: Any) -> None:
 
 
 def setup_backward(ctx: Any, inputs: Any, output: Any) -> None:
-    dy, ddelta_out, x, w, delta, _, is_first, cu_seqlens, _, ctx.input_softmax, ctx.step, _ = inputs
+    dy, ddelta_out, x, w, delta, _, is_first, cu_seqlens, _, ctx.input_softmax, ctx.step, _, _ = inputs
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(dy, ddelta_out, x, w, delta, is_first, cu_seqlens)

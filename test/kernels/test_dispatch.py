@@ -13,8 +13,9 @@ import pytest
 import torch
 from srwm_cases import make_case
 
-from srwm.kernels import KernelError, explain, srwm
+from srwm.kernels import KernelError, dispatch, explain, srwm
 from srwm.kernels.build import build
+from srwm.kernels.dispatch import Call, Implementation
 from srwm.kernels.srwm import cpu_op
 
 CASE = {'x': (3, 2, 1, 4), 'w': (1, 4, 16), 'fast_weight_delta': (2, 1, 4, 16), 'is_first': (3, 2)}
@@ -36,8 +37,8 @@ WRONG = [
     ({'w': torch.zeros(1, 4, 16, dtype=torch.float16)}, 'w must be float32 or float64, got float16.'),
     ({'x': torch.zeros(3, 2, 1, 4, dtype=torch.float64)}, "x must have w's dtype float32"),
     (
-        {'fast_weight_delta': torch.zeros(1, 1, 4, 16)},
-        'fast_weight_delta must be [2, 1, 4, 16], got [1, 1, 4, 16].',
+        {'fast_weight_delta': torch.zeros(3, 1, 4, 16)},
+        'fast_weight_delta must be [2, 1, 4, 16], or [1, 4, 16] for all sequences, got [3, 1, 4, 16].',
     ),
     (
         {'fast_weight_delta': torch.zeros(2, 1, 4, 16).double()},
@@ -46,6 +47,8 @@ WRONG = [
     ({'is_first': torch.zeros(3, 2)}, 'is_first must be bool [3, 2], got float32 [3, 2].'),
     ({'is_first': torch.zeros(2, 3, dtype=torch.bool)}, 'is_first must be bool [3, 2], got bool [2, 3].'),
     ({'input_softmax': 1}, 'input_softmax must be a bool, got 1.'),
+    ({'checkpoint_every': 0}, 'checkpoint_every must be None or a whole number of steps above 0, got 0.'),
+    ({'checkpoint_every': 2.0}, 'checkpoint_every must be None or a whole number of steps above 0, got 2.0.'),
     ({'bptt': 'full'}, 'bptt must be "unroll" or "step", got \'full\'.'),
     ({'w': torch.zeros(1, 4, 16, device='meta')}, 'w must lie on the device of x, cpu, got meta.'),
     (
@@ -98,7 +101,7 @@ def test_the_op_itself_refuses_what_would_read_foreign_memory() -> None:
         (x, w, None, None, cu_seqlens),
     ):
         with pytest.raises(RuntimeError, match='srwm'):
-            forward(*bad, True, False, False)
+            forward(*bad, True, False, False, 0)
 
 
 def test_explain_says_why() -> None:
@@ -117,6 +120,34 @@ def test_explain_says_why() -> None:
         explain('srwm', device='cpu', implementation='reference').reason
         == 'asked for by name: plain torch, on any device'
     )
+
+
+def test_explain_lists_what_would_serve_the_call_described() -> None:
+    found = explain('srwm', device='cpu', dtype=torch.bfloat16, head_dim=64, output_dim=7, packed=True)
+    assert found.implementation == ('reference' if cpu_op.missing() else 'cpu')
+    with pytest.raises(KernelError, match=r"device must name a device, got 'nowhere'"):
+        explain('srwm', device='nowhere')
+    with pytest.raises(KernelError, match=r"op must be one of \['srwm'.*got 'sum'"):
+        explain('sum', device='cpu')
+
+
+def test_auto_takes_the_first_in_the_order_of_preference_that_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    def row(name: str, largest: int) -> Implementation:
+        def refusal(call: Call) -> str:
+            return '' if call.head_dim <= largest else f'head_dim is at most {largest}, got {call.head_dim}'
+
+        return Implementation(name=name, refusal=refusal, describe=lambda: f'the {name} form')
+
+    monkeypatch.setattr(dispatch, 'TABLE', {})
+    for name, largest in (('reference', 10**9), ('triton', 128), ('cuda', 64)):
+        dispatch.register('op', row(name, largest))
+    for head_dim, expected in ((64, 'cuda'), (65, 'triton'), (129, 'reference')):
+        assert explain('op', device='cuda:1', head_dim=head_dim).implementation == expected
+    found = explain('op', device='cuda', head_dim=65)
+    assert found.reason == 'the triton form; not cuda: head_dim is at most 64, got 65'
+    assert found.refused == {'cuda': 'head_dim is at most 64, got 65'}
+    with pytest.raises(KernelError, match=r'"cuda" cannot serve.*got 65\. These can: triton, reference; or'):
+        explain('op', device='cuda', head_dim=65, implementation='cuda')
 
 
 def test_without_a_compiler_auto_uses_the_reference_and_says_so(

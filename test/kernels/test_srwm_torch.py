@@ -22,9 +22,23 @@ def test_opcheck_accepts_both_ops(implementation: str, carried: bool, step: bool
     srwm(case.x, case.w, input_softmax=True, implementation=implementation)
     x, w = case.x.clone().requires_grad_(), case.w.clone().requires_grad_()
     forward = op('forward', implementation)
-    torch.library.opcheck(forward, (x, w, case.delta, case.is_first, None, True, step, True))
-    _, end, saved = forward(case.x, case.w, case.delta, case.is_first, None, True, step, True)
-    args = (case.dy, None, case.x, case.w, case.delta, end, case.is_first, None, saved, True, step, carried)
+    torch.library.opcheck(forward, (x, w, case.delta, case.is_first, None, True, step, True, 0))
+    _, end, saved = forward(case.x, case.w, case.delta, case.is_first, None, True, step, True, 0)
+    args = (
+        case.dy,
+        None,
+        case.x,
+        case.w,
+        case.delta,
+        end,
+        case.is_first,
+        None,
+        saved,
+        True,
+        step,
+        carried,
+        0,
+    )
     torch.library.opcheck(op('backward', implementation), args)
 
 
@@ -97,7 +111,7 @@ def test_runs_in_inference_mode_and_saves_nothing_without_gradients(implementati
         )
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
     assert not found[0].requires_grad
-    saved = op('forward', implementation)(case.x, case.w, None, None, None, True, False, False)[2]
+    saved = op('forward', implementation)(case.x, case.w, None, None, None, True, False, False, 0)[2]
     assert saved.numel() == 0
 
 
@@ -107,3 +121,15 @@ def test_autocast_keeps_the_state_in_float32(implementation: str) -> None:
         x = torch.nn.functional.linear(case.x.float(), torch.eye(4))
         y, delta = srwm(x, case.w.float(), input_softmax=True, implementation=implementation)
     assert (x.dtype, y.dtype, delta.dtype) == (torch.bfloat16, torch.bfloat16, torch.float32)
+
+
+def test_autocast_computes_in_full_precision_inside(implementation: str) -> None:
+    case = make_case(6, 2, 1, 8, 8)
+    options = {'input_softmax': True, 'implementation': implementation}
+    expected = evaluate(srwm, case, torch.float32, **options)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        found = evaluate(srwm, case, torch.float32, **options)
+        half = srwm(case.x.float(), case.w.bfloat16(), case.delta.bfloat16(), case.is_first, **options)
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+    rounded = (case.w.bfloat16().float(), case.delta.bfloat16().float())
+    assert torch.equal(half[0], srwm(case.x.float(), *rounded, case.is_first, **options)[0])

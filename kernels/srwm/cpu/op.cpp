@@ -147,7 +147,9 @@ void run_forward(const Call& c, Tensor& y, Tensor& delta_out, Tensor* saved) {
 }
 
 std::tuple<Tensor, Tensor, Tensor> forward(Tensor x, Tensor w, OptionalTensor delta, OptionalTensor is_first,
-                                           OptionalTensor cu_seqlens, bool input_softmax, bool step, bool save) {
+                                           OptionalTensor cu_seqlens, bool input_softmax, bool step, bool save,
+                                           int64_t checkpoint_every) {
+  STD_TORCH_CHECK(checkpoint_every == 0, "srwm: forward_cpu keeps no checkpoints.");
   const Call c(x, w, delta, is_first, cu_seqlens, input_softmax, step);
   Tensor y = torch::stable::new_empty(c.x, {c.g.T, c.g.B, c.g.H, c.g.Y});
   Tensor delta_out = torch::stable::new_empty(c.x, {c.N, c.g.H, c.g.D, c.C});
@@ -201,7 +203,8 @@ void run_backward(const Call& c, const OptionalTensor& dy, const Tensor& delta_o
 std::tuple<Tensor, Tensor, Tensor> backward(OptionalTensor dy, OptionalTensor ddelta_out, Tensor x, Tensor w,
                                             OptionalTensor delta, Tensor delta_out, OptionalTensor is_first,
                                             OptionalTensor cu_seqlens, Tensor saved, bool input_softmax, bool step,
-                                            bool delta_gradient) {
+                                            bool delta_gradient, int64_t checkpoint_every) {
+  STD_TORCH_CHECK(checkpoint_every == 0, "srwm: backward_cpu keeps no checkpoints.");
   const Call c(x, w, delta, is_first, cu_seqlens, input_softmax, step);
   const ScalarType dtype = c.x.scalar_type();
   check_shape(saved, {c.g.B, c.g.H, c.g.T, c.saved_width}, dtype, "saved");
@@ -227,10 +230,10 @@ std::tuple<Tensor, Tensor, Tensor> backward(OptionalTensor dy, OptionalTensor dd
 STABLE_TORCH_LIBRARY_FRAGMENT(srwm, m) {
   m.def(
       "forward_cpu(Tensor x, Tensor w, Tensor? fast_weight_delta, Tensor? is_first, Tensor? cu_seqlens, "
-      "bool input_softmax, bool step, bool save) -> (Tensor, Tensor, Tensor)");
+      "bool input_softmax, bool step, bool save, int checkpoint_every) -> (Tensor, Tensor, Tensor)");
   m.def(
       "backward_cpu(Tensor? dy, Tensor? ddelta_out, Tensor x, Tensor w, Tensor? fast_weight_delta, Tensor delta_out, "
-      "Tensor? is_first, Tensor? cu_seqlens, Tensor saved, bool input_softmax, bool step, bool delta_gradient) "
+      "Tensor? is_first, Tensor? cu_seqlens, Tensor saved, bool input_softmax, bool step, bool delta_gradient, int checkpoint_every) "
       "-> (Tensor, Tensor, Tensor)");
   m.def("cpu_instruction_set(int limit) -> int");
 }

@@ -1,0 +1,55 @@
+"""Options of the op that change where a number comes from and no number: checkpoints, shared states, half precision."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import pytest
+import torch
+from srwm_cases import Case, evaluate, make_case
+
+from srwm.kernels import srwm
+
+
+@pytest.mark.parametrize('bptt', ['unroll', 'step'])
+@pytest.mark.parametrize('resets', ['none', 'some', 'pair'])
+@pytest.mark.parametrize('every', [1, 4, 7, 100])
+def test_checkpoints_change_no_bit(every: int, resets: str, bptt: str) -> None:
+    run = functools.partial(srwm, implementation='reference')
+    case = make_case(21, 3, 2, 16, 16, resets=resets, seed=1)
+    options = {'input_softmax': True, 'bptt': bptt}
+    expected = evaluate(run, case, torch.float32, **options)
+    found = evaluate(run, case, torch.float32, checkpoint_every=every, **options)
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+def test_checkpoints_of_packed_sequences_change_no_bit() -> None:
+    run = functools.partial(srwm, implementation='reference')
+    lengths = (4, 0, 1, 9, 3)
+    case = make_case(sum(lengths), 1, 2, 5, 5, seed=2)
+    states = make_case(1, len(lengths), 2, 5, 5, seed=3)
+    packed = Case(
+        x=case.x, w=case.w, delta=states.delta, is_first=case.is_first, dy=case.dy, ddelta=states.ddelta
+    )
+    cu_seqlens = torch.tensor([0, 4, 4, 5, 14, 17], dtype=torch.int32)
+    options = {'input_softmax': False, 'cu_seqlens': cu_seqlens}
+    expected = evaluate(run, packed, torch.float32, **options)
+    for every in (1, 3, 4, 20):
+        found = evaluate(run, packed, torch.float32, checkpoint_every=every, **options)
+        assert all(torch.equal(found[key], expected[key]) for key in expected), every
+
+
+@pytest.mark.parametrize('lead', [0, 1], ids=['[H,D,C]', '[1,H,D,C]'])
+def test_one_initial_state_for_all_gets_the_summed_gradient(run: Callable, lead: int) -> None:
+    case = make_case(6, 3, 2, 5, 5, seed=4)
+    one = case.delta[:1] if lead else case.delta[0]
+    shared = Case(**vars(case) | {'delta': one})
+    separate = Case(**vars(case) | {'delta': one.expand(3, 2, 5, -1).contiguous()})
+    found = evaluate(run, shared, torch.float64, input_softmax=True)
+    expected = evaluate(run, separate, torch.float64, input_softmax=True)
+    for key in ('y', 'w_end', 'dx', 'dw'):
+        assert torch.equal(found[key], expected[key]), key
+    torch.testing.assert_close(
+        found['ddelta'], expected['ddelta'].sum(0).reshape(one.shape), rtol=1e-12, atol=0
+    )
