@@ -5,11 +5,15 @@
 
 namespace srwm {
 
+// How the numbers of a sequence lie in memory; the kernels compute in S whatever it is.
+enum class Stored : int32_t { as_computed, bfloat16, float16 };
+
 // A tensor [T, B, H, last] with any strides over the first three dimensions; null means zero.
 template <class S>
 struct Sequence {
-  const S* data;
+  const void* data;
   int64_t t, b, h;
+  Stored stored;
 };
 
 // A tensor [N, H, D, C] with any strides over the first two dimensions; null means zero.

@@ -36,7 +36,9 @@ def srwm(
     elsewhere no value is read. Raises KernelError KERNEL_ARGUMENT or KERNEL_UNSUPPORTED. Source: Irie et al. 2022,
     "A modern self-referential weight matrix that learns to modify itself", equations 5 to 8.
     """
-    w, fast_weight_delta = full_precision(w), full_precision(fast_weight_delta)
+    w = full_precision(w)
+    if fast_weight_delta is not None:
+        fast_weight_delta = full_precision(fast_weight_delta)
     check(x, w, fast_weight_delta, is_first, cu_seqlens, input_softmax, bptt, checkpoint_every)
     if fast_weight_delta is not None:
         sequences = x.shape[1] if cu_seqlens is None else cu_seqlens.shape[0] - 1
@@ -61,16 +63,14 @@ def srwm(
     )
     chosen = choose('srwm', call, implementation)
     forward = getattr(torch.ops.srwm, 'forward_' + chosen).default
-    # The compiled form does not read half precision yet.
-    sequence = x.to(w.dtype) if chosen == 'cpu' else x
     options = (input_softmax, bptt == 'step', save, call.checkpoint_every)
-    y, delta, _ = forward(sequence, w, fast_weight_delta, is_first, cu_seqlens, *options)
-    return y.to(x.dtype), delta
+    y, delta, _ = forward(x, w, fast_weight_delta, is_first, cu_seqlens, *options)
+    return y, delta
 
 
-def full_precision(tensor: Tensor | None) -> Tensor | None:
+def full_precision(tensor: Tensor) -> Tensor:
     """Returns a tensor that autocast left in half precision as float32, any other as it is."""
-    if tensor is None or tensor.dtype not in HALF_DTYPES:
+    if not isinstance(tensor, Tensor) or tensor.dtype not in HALF_DTYPES:
         return tensor
     device = tensor.device.type
     if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):

@@ -40,6 +40,19 @@ def test_checkpoints_of_packed_sequences_change_no_bit() -> None:
         assert all(torch.equal(found[key], expected[key]) for key in expected), every
 
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16], ids=str)
+def test_half_precision_is_read_and_rounded_as_torch_does(run: Callable, dtype: torch.dtype) -> None:
+    every = torch.arange(2**16, dtype=torch.int32).to(torch.int16).view(dtype).reshape(1, -1, 1, 1)
+    w = torch.zeros(1, 1, 8)
+    for factor in (1.0, 0.7071, 3.3e-5, 1e-3, 40.0):
+        w[..., 0] = w[..., 1] = factor
+        y, _ = run(every, w, input_softmax=False)
+        expected = (every.float() * factor).to(dtype).expand(-1, -1, -1, 2)
+        finite = every.isfinite().squeeze(-1)
+        assert torch.equal(y[finite], expected[finite]), factor
+        assert torch.equal(y.isnan()[..., 0], every.isnan()[..., 0])
+
+
 @pytest.mark.parametrize('lead', [0, 1], ids=['[H,D,C]', '[1,H,D,C]'])
 def test_one_initial_state_for_all_gets_the_summed_gradient(run: Callable, lead: int) -> None:
     case = make_case(6, 3, 2, 5, 5, seed=4)

@@ -23,7 +23,7 @@ struct Forward {
   Sequence<S> x;
   const S* w;  // [H, D, C]
   Matrices<S> delta;
-  S* y;          // [T, B, H, Y]
+  void* y;       // [T, B, H, Y], stored as x is
   S* delta_out;  // [N, H, D, C]
   S* saved;      // [B, H, T, saved_width] or null
 };
@@ -35,7 +35,7 @@ struct Backward {
   const S* w;
   Matrices<S> delta, delta_out, ddelta_out;
   const S* saved;
-  S* dx;          // [T, B, H, D]
+  void* dx;       // [T, B, H, D], stored as x is
   S* dw_partial;  // [N, H, D, C]
   S* ddelta;      // [N, H, D, C] or null
 };

@@ -114,7 +114,6 @@ struct BackwardChain : Layout<A, HeadDim, OutputDim> {
 
   // dx_t from the rows of W dpre.
   inline void store_dx(const Backward<S>& f, const Span& s, int64_t t) {
-    S* dx = f.dx + ((t * f.geometry.B + s.b) * f.geometry.H + s.h) * D();
     S* sums = difference;
     V dot = A::fill(0);
     for (int64_t i = 0; i < DV(); i++) {
@@ -123,15 +122,15 @@ struct BackwardChain : Layout<A, HeadDim, OutputDim> {
       dot = A::fma(A::load(x + 16 * i), r, dot);
     }
     if (f.geometry.input_softmax) {
-      const S d = A::sum(dot);
-      for (int64_t i = 0; i < D(); i++) dx[i] = x[i] * (sums[i] - d);
-    } else {
-      for (int64_t i = 0; i < D(); i++) dx[i] = sums[i];
+      const V d = A::fill(A::sum(dot));
+      for (int64_t i = 0; i < DV(); i++)
+        A::store(sums + 16 * i, A::mul(A::load(x + 16 * i), A::sub(A::load(sums + 16 * i), d)));
     }
+    write_row(f.dx, ((t * f.geometry.B + s.b) * f.geometry.H + s.h) * D(), sums, D(), f.x.stored);
   }
 
   inline void load_dy(const Backward<S>& f, const Span& s, int64_t t) {
-    if (f.dy.data) this->pad(dpre, f.dy.data + t * f.dy.t + s.b * f.dy.b + s.h * f.dy.h, Y(), YP());
+    if (f.dy.data) this->load_row(dpre, f.dy, s, t, Y(), YP());
   }
 
   inline const S* saved_at(const Backward<S>& f, const Span& s, int64_t t) const {

@@ -67,8 +67,7 @@ struct ForwardChain : Layout<A, HeadDim, OutputDim> {
     this->load_x(x, f.x, s, s.begin, g.input_softmax);
     this->apply(W, P(), CV(), x, pre);
     for (int64_t t = s.begin; t < s.end; t++) {
-      S* y = f.y + ((t * g.B + s.b) * g.H + s.h) * Y();
-      std::memcpy(y, pre, Y() * sizeof(S));
+      write_row(f.y, ((t * g.B + s.b) * g.H + s.h) * Y(), pre, Y(), f.x.stored);
       this->softmax(pre + YP(), q);
       this->softmax(pre + YP() + DP(), k);
       S beta[16];

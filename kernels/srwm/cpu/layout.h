@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "../../cpu/sizes.h"
+#include "../../cpu/stored.h"
 #include "../../cpu/workspace.h"
 #include "args.h"
 
@@ -117,8 +118,16 @@ struct Layout {
     for (int64_t i = 0; i < D() * P(); i += 16) A::store(to + i, A::add(A::load(to + i), A::load(a + i)));
   }
 
+  // to [padded] <- row t of a sequence, zeros behind its n numbers.
+  SRWM_INLINE void load_row(S* to, const Sequence<S>& x, const Span& s, int64_t t, int64_t n, int64_t padded) {
+    const int64_t at = t * x.t + s.b * x.b + s.h * x.h;
+    if (x.stored == Stored::as_computed) return pad(to, static_cast<const S*>(x.data) + at, n, padded);
+    read_half(to, static_cast<const uint16_t*>(x.data) + at, n, x.stored);
+    for (int64_t i = n; i < padded; i++) to[i] = 0;
+  }
+
   inline void load_x(S* to, const Sequence<S>& x, const Span& s, int64_t t, bool softmax_it) const {
-    pad(to, x.data + t * x.t + s.b * x.b + s.h * x.h, D(), DP());
+    load_row(to, x, s, t, D(), DP());
     if (softmax_it) softmax(to, to);
   }
 

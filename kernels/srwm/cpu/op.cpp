@@ -17,6 +17,7 @@ using srwm::Backward;
 using srwm::Forward;
 using srwm::Geometry;
 using srwm::Kernels;
+using srwm::Stored;
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 using OptionalTensor = std::optional<Tensor>;
@@ -73,8 +74,11 @@ OptionalTensor dense_rows(const OptionalTensor& t, int64_t row_dims) {
 
 template <class S>
 srwm::Sequence<S> sequence(const OptionalTensor& t) {
-  if (!t) return {nullptr, 0, 0, 0};
-  return {pointer<S>(*t), t->stride(0), t->stride(1), t->stride(2)};
+  if (!t) return {nullptr, 0, 0, 0, Stored::as_computed};
+  const Stored stored = t->scalar_type() == ScalarType::BFloat16 ? Stored::bfloat16
+                        : t->scalar_type() == ScalarType::Half   ? Stored::float16
+                                                                 : Stored::as_computed;
+  return {t->const_data_ptr(), t->stride(0), t->stride(1), t->stride(2), stored};
 }
 template <class S>
 srwm::Matrices<S> matrices(const OptionalTensor& t) {
@@ -92,6 +96,7 @@ void check_shape(const Tensor& t, std::initializer_list<int64_t> shape, ScalarTy
 struct Call {
   Geometry g;
   int64_t N, C, saved_width;
+  ScalarType dtype;  // of w and of the state; x, y, dx and dy may be in half precision beside float32
   Tensor x, w;
   OptionalTensor delta, is_first, cu_seqlens;
 
@@ -103,7 +108,11 @@ struct Call {
     C = w.size(2);
     const int64_t Y = C - 2 * D - 4;
     STD_TORCH_CHECK(D >= 1 && Y >= 1, "srwm: w must have at least 2 D + 5 columns.");
-    check_shape(w, {H, D, C}, x.scalar_type(), "w");
+    const ScalarType in = x.scalar_type();
+    dtype = in == ScalarType::BFloat16 || in == ScalarType::Half ? ScalarType::Float : in;
+    STD_TORCH_CHECK(dtype == ScalarType::Float || dtype == ScalarType::Double,
+                    "srwm: x must be float32, float64, bfloat16 or float16.");
+    check_shape(w, {H, D, C}, dtype, "w");
     N = B;
     g = {T, B, H, D, Y, nullptr, 0, 0, nullptr, input_softmax, step};
     if (is_first) {
@@ -121,7 +130,7 @@ struct Call {
       for (int64_t n = 0; n < N; n++) rising = rising && g.cu_seqlens[n] <= g.cu_seqlens[n + 1];
       STD_TORCH_CHECK(rising, "srwm: cu_seqlens must rise from 0 to T, with B = 1.");
     }
-    if (delta) check_shape(*delta, {N, H, D, C}, x.scalar_type(), "fast_weight_delta");
+    if (delta) check_shape(*delta, {N, H, D, C}, dtype, "fast_weight_delta");
     const int64_t DP = (D + 15) / 16 * 16, YP = (Y + 15) / 16 * 16;
     saved_width = step ? DP + YP : 4 * DP + YP + 20;
   }
@@ -139,7 +148,7 @@ void run_forward(const Call& c, Tensor& y, Tensor& delta_out, Tensor* saved) {
                      sequence<S>(c.x),
                      pointer<S>(c.w),
                      matrices<S>(c.delta),
-                     static_cast<S*>(y.mutable_data_ptr()),
+                     y.mutable_data_ptr(),
                      static_cast<S*>(delta_out.mutable_data_ptr()),
                      saved ? static_cast<S*>(saved->mutable_data_ptr()) : nullptr};
   const Kernels<S>& k = kernels<S>();
@@ -152,13 +161,12 @@ std::tuple<Tensor, Tensor, Tensor> forward(Tensor x, Tensor w, OptionalTensor de
   STD_TORCH_CHECK(checkpoint_every == 0, "srwm: forward_cpu keeps no checkpoints.");
   const Call c(x, w, delta, is_first, cu_seqlens, input_softmax, step);
   Tensor y = torch::stable::new_empty(c.x, {c.g.T, c.g.B, c.g.H, c.g.Y});
-  Tensor delta_out = torch::stable::new_empty(c.x, {c.N, c.g.H, c.g.D, c.C});
-  Tensor saved = save ? torch::stable::new_empty(c.x, {c.g.B, c.g.H, c.g.T, c.saved_width})
-                      : torch::stable::new_empty(c.x, {0});
+  Tensor delta_out = torch::stable::new_empty(c.w, {c.N, c.g.H, c.g.D, c.C});
+  Tensor saved = save ? torch::stable::new_empty(c.w, {c.g.B, c.g.H, c.g.T, c.saved_width})
+                      : torch::stable::new_empty(c.w, {0});
   Tensor* to = save ? &saved : nullptr;
-  if (c.x.scalar_type() == ScalarType::Float) run_forward<float>(c, y, delta_out, to);
-  else if (c.x.scalar_type() == ScalarType::Double) run_forward<double>(c, y, delta_out, to);
-  else STD_TORCH_CHECK(false, "srwm: x and w must be float32 or float64.");
+  if (c.dtype == ScalarType::Float) run_forward<float>(c, y, delta_out, to);
+  else run_forward<double>(c, y, delta_out, to);
   return {y, delta_out, saved};
 }
 
@@ -182,7 +190,7 @@ void sum_partials(const S* partial, S* dw, int64_t N, int64_t count) {
 template <class S>
 void run_backward(const Call& c, const OptionalTensor& dy, const Tensor& delta_out, const OptionalTensor& ddelta_out,
                   const Tensor& saved, Tensor& dx, Tensor& dw, Tensor* ddelta) {
-  Tensor partial = torch::stable::new_empty(c.x, {c.N, c.g.H, c.g.D, c.C});
+  Tensor partial = torch::stable::new_empty(c.w, {c.N, c.g.H, c.g.D, c.C});
   S* partial_data = static_cast<S*>(partial.mutable_data_ptr());
   const Backward<S> f{c.g,
                       sequence<S>(c.x),
@@ -192,7 +200,7 @@ void run_backward(const Call& c, const OptionalTensor& dy, const Tensor& delta_o
                       matrices<S>(delta_out),
                       matrices<S>(ddelta_out),
                       pointer<S>(saved),
-                      static_cast<S*>(dx.mutable_data_ptr()),
+                      dx.mutable_data_ptr(),
                       partial_data,
                       ddelta ? static_cast<S*>(ddelta->mutable_data_ptr()) : nullptr};
   const Kernels<S>& k = kernels<S>();
@@ -206,22 +214,21 @@ std::tuple<Tensor, Tensor, Tensor> backward(OptionalTensor dy, OptionalTensor dd
                                             bool delta_gradient, int64_t checkpoint_every) {
   STD_TORCH_CHECK(checkpoint_every == 0, "srwm: backward_cpu keeps no checkpoints.");
   const Call c(x, w, delta, is_first, cu_seqlens, input_softmax, step);
-  const ScalarType dtype = c.x.scalar_type();
+  const ScalarType dtype = c.dtype;
   check_shape(saved, {c.g.B, c.g.H, c.g.T, c.saved_width}, dtype, "saved");
   check_shape(delta_out, {c.N, c.g.H, c.g.D, c.C}, dtype, "delta_out");
-  if (dy) check_shape(*dy, {c.g.T, c.g.B, c.g.H, c.g.Y}, dtype, "dy");
+  if (dy) check_shape(*dy, {c.g.T, c.g.B, c.g.H, c.g.Y}, c.x.scalar_type(), "dy");
   if (ddelta_out) check_shape(*ddelta_out, {c.N, c.g.H, c.g.D, c.C}, dtype, "ddelta_out");
   const OptionalTensor dy_rows = dense_rows(dy, 1), ddelta_rows = dense_rows(ddelta_out, 2);
   const Tensor end = dense_rows(delta_out, 2), saved_rows = torch::stable::contiguous(saved);
   Tensor dx = torch::stable::new_empty(c.x, {c.g.T, c.g.B, c.g.H, c.g.D});
-  Tensor dw = torch::stable::new_empty(c.x, {c.g.H, c.g.D, c.C});
+  Tensor dw = torch::stable::new_empty(c.w, {c.g.H, c.g.D, c.C});
   // With bptt="step" no gradient reaches the carried state.
   const bool want = delta_gradient && !step;
-  Tensor ddelta = want ? torch::stable::new_empty(c.x, {c.N, c.g.H, c.g.D, c.C}) : torch::stable::new_empty(c.x, {0});
+  Tensor ddelta = want ? torch::stable::new_empty(c.w, {c.N, c.g.H, c.g.D, c.C}) : torch::stable::new_empty(c.w, {0});
   Tensor* to = want ? &ddelta : nullptr;
   if (dtype == ScalarType::Float) run_backward<float>(c, dy_rows, end, ddelta_rows, saved_rows, dx, dw, to);
-  else if (dtype == ScalarType::Double) run_backward<double>(c, dy_rows, end, ddelta_rows, saved_rows, dx, dw, to);
-  else STD_TORCH_CHECK(false, "srwm: x and w must be float32 or float64.");
+  else run_backward<double>(c, dy_rows, end, ddelta_rows, saved_rows, dx, dw, to);
   return {dx, dw, ddelta};
 }
 
