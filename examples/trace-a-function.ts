@@ -32,6 +32,7 @@ console.log(runningSum.text());
 console.log(`hash ${runningSum.hash}`);
 
 try {
+  // @ts-expect-error: the type checker sees it too, and says "inner dimensions differ: [4, 8] @ [7, 2]".
   trace('wrong', { a: tensorSpec([4, 8]), b: tensorSpec([7, 2]) }, ({ a, b }) => ({ y: a.matmul(b) }));
 } catch (error) {
   if (!(error instanceof GraphError)) throw error;

@@ -14,6 +14,7 @@ export {
   clamp,
   cos,
   cumsum,
+  dim,
   div,
   elu,
   eq,
@@ -77,9 +78,12 @@ export {
   variance,
   where,
   zeros,
+  type Dims,
   type Dtype,
   type Graph,
   type Initializer,
+  type NamedDim,
+  type TensorSpec,
 } from './graph/index.ts';
 export {
   feedForwardCore,

@@ -1,5 +1,6 @@
 /** `trace`: a TypeScript function in, a checked, printable, hashed graph out. */
-import type { GraphSpec, ValueSpec } from '../../bridge/protocol/graph-spec.ts';
+import type { Dtype, GraphSpec, ValueSpec } from '../../bridge/protocol/graph-spec.ts';
+import type { Dims, DimsOfSizes, Sizes } from './dims.ts';
 import { GraphError } from './errors.ts';
 import { finish } from './finish.ts';
 import { hashGraph } from './hash.ts';
@@ -9,8 +10,8 @@ import { Tensor } from './tensor.ts';
 import { addInput, Trace, within, type ParameterDeclaration } from './trace.ts';
 import { verify } from './verify.ts';
 
-/** A traced program with concrete shapes. */
-export interface Graph {
+/** A traced program with concrete shapes; `I` and `O` are the names and shapes of what goes in and comes out. */
+export interface Graph<out I extends InputSpecs = InputSpecs, out O extends Outputs = Outputs> {
   readonly name: string;
   readonly spec: GraphSpec;
   /** Equal for equal programs, whatever their lines, names of scopes or order of declaration. */
@@ -19,10 +20,22 @@ export interface Graph {
   readonly declarations: readonly ParameterDeclaration[];
   /** The stable text form. */
   text(): string;
+  /** Types only; never set. */
+  readonly '~types'?: { readonly inputs: I; readonly outputs: O };
+}
+
+/** Shape and dtype of a graph input, for the type checker as well. */
+export interface TensorSpec<S extends Dims = Dims, D extends ValueSpec['dtype'] = ValueSpec['dtype']> {
+  readonly shape: number[];
+  readonly dtype: D;
+  /** Types only; never set. */
+  readonly '~dims'?: S;
 }
 
 export type InputSpecs = Readonly<Record<string, ValueSpec>>;
-export type Inputs<I extends InputSpecs> = { readonly [K in keyof I]: Tensor };
+export type Inputs<I extends InputSpecs> = {
+  readonly [K in keyof I]: I[K] extends { readonly '~dims'?: infer S extends Dims } ? Tensor<S> : Tensor;
+};
 export type Outputs = Readonly<Record<string, Tensor>>;
 
 /**
@@ -31,11 +44,11 @@ export type Outputs = Readonly<Record<string, Tensor>>;
  * @example trace('double', { x: tensorSpec([2, 3]) }, ({ x }) => ({ y: x.mul(2) }))
  * @throws GraphError with the author's line when a shape, a dtype or an argument does not fit.
  */
-export function trace<const I extends InputSpecs>(
+export function trace<const I extends InputSpecs, O extends Outputs>(
   name: string,
   inputs: I,
-  program: (inputs: Inputs<I>) => Outputs,
-): Graph {
+  program: (inputs: Inputs<I>) => O,
+): Graph<I, O> {
   const site = captureCallSite(trace);
   const running = new Trace(name, null);
   const outputs = within(running, () => {
@@ -55,13 +68,20 @@ export function trace<const I extends InputSpecs>(
   };
 }
 
-/** Shape and dtype of a graph input. */
-export function tensorSpec(shape: readonly number[], dtype: ValueSpec['dtype'] = 'float32'): ValueSpec {
-  return { shape: [...shape], dtype };
+/**
+ * Shape and dtype of a graph input; float32 unless said otherwise.
+ *
+ * @example trace('mean', { x: tensorSpec([4, 8]) }, ({ x }) => ({ y: x.mean() }))
+ */
+export function tensorSpec<const S extends Sizes, D extends Dtype = 'float32'>(
+  shape: S,
+  dtype: D = 'float32' as D,
+): TensorSpec<DimsOfSizes<S>, D> {
+  return { shape: shape.map((size) => (typeof size === 'number' ? size : size.size)), dtype };
 }
 
-/** A random key as graph input. */
-export const keySpec: ValueSpec = { shape: [], dtype: 'key' };
+/** A random key as graph input: what `randomNormal` and `randomUniform` take. */
+export const keySpec: TensorSpec<[], 'key'> = { shape: [], dtype: 'key' };
 
 export function checkOutputs(
   name: string,

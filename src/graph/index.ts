@@ -8,6 +8,7 @@ export * from './functions/layers.ts';
 export * from './functions/reductions.ts';
 export * from './functions/shapes.ts';
 export * from './functions/sources.ts';
+export { dim, type Dims, type NamedDim } from './dims.ts';
 export { GraphError } from './errors.ts';
 export {
   keySpec,
@@ -17,6 +18,7 @@ export {
   type Inputs,
   type InputSpecs,
   type Outputs,
+  type TensorSpec,
 } from './graph.ts';
 export { initializationOf, initializationKeys } from './initialization.ts';
 export { parameter, scope } from './parameters.ts';

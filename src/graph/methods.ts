@@ -1,10 +1,12 @@
 /** The methods of Tensor: the functions of `functions/`, with the tensor as first argument. */
 import type { Dtype } from '../../bridge/protocol/graph-spec.ts';
+import type { Dims } from './dims.ts';
 import * as arithmetic from './functions/arithmetic.ts';
 import * as elementwise from './functions/elementwise.ts';
 import * as layers from './functions/layers.ts';
 import * as reductions from './functions/reductions.ts';
 import * as shapes from './functions/shapes.ts';
+import type { PreciseMethods } from './precise-methods.ts';
 import { Tensor } from './tensor.ts';
 
 const methods = {
@@ -81,9 +83,9 @@ type Methods = {
 };
 
 declare module './tensor.ts' {
-  interface Tensor extends Methods {
+  interface Tensor<out S extends Dims = Dims> extends Omit<Methods, keyof PreciseMethods>, PreciseMethods {
     /** The same values as another dtype. */
-    to(dtype: Dtype): Tensor;
+    to<T extends Dims>(this: Tensor<T>, dtype: Dtype): Tensor<T>;
   }
 }
 

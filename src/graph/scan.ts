@@ -1,4 +1,5 @@
 /** `scan`: a loop over time with a carried state, as one node of the graph. */
+import type { StackedDims, StepOf } from './dims.ts';
 import { GraphError } from './errors.ts';
 import { finish } from './finish.ts';
 import { checkOutputs } from './graph.ts';
@@ -8,6 +9,12 @@ import type { Tensor } from './tensor.ts';
 import { addInput, currentTrace, emitAll, Trace, within } from './trace.ts';
 
 type Tensors = Readonly<Record<string, Tensor>>;
+type Steps<X extends Tensors> = {
+  readonly [N in keyof X]: X[N] extends Tensor<infer S> ? Tensor<StepOf<S>> : never;
+};
+type Stacked<Y extends Tensors> = {
+  readonly [N in keyof Y]: Y[N] extends Tensor<infer S> ? Tensor<StackedDims<S>> : never;
+};
 
 export interface ScanOptions<C extends Tensors, X extends Tensors, K extends Tensors> {
   /** State before the first step. */
@@ -40,8 +47,8 @@ export function scan<
   K extends Tensors = Record<never, Tensor>,
 >(
   options: ScanOptions<C, X, K>,
-  body: (step: { readonly carry: C; readonly x: X; readonly constants: K }) => ScanStep<C, Y>,
-): { readonly carry: C; readonly ys: Y } {
+  body: (step: { readonly carry: C; readonly x: Steps<X>; readonly constants: K }) => ScanStep<C, Y>,
+): { readonly carry: C; readonly ys: Stacked<Y> } {
   const site = captureCallSite(scan);
   const outer = currentTrace('scan', site);
   const constants = options.constants ?? ({} as K);
@@ -61,7 +68,7 @@ export function scan<
 
   const { outputs, carried, yielded } = within(inner, () => {
     const carry = bind('carry', options.carry, (tensor) => tensor.shape);
-    const x = bind('x', options.xs, (tensor) => tensor.shape.slice(1));
+    const x = bind('x', options.xs, (tensor) => tensor.shape.slice(1)) as unknown as Steps<X>;
     const result = body({ carry, x, constants: bind('constant', constants, (tensor) => tensor.shape) });
     if (
       Object.keys(options.carry).join() !==
@@ -108,7 +115,7 @@ export function scan<
     Object.fromEntries(names.map((name, i) => [name, results[from + i] as Tensor]));
   return {
     carry: named(Object.keys(options.carry), 0) as unknown as C,
-    ys: named(yielded, carried.length) as unknown as Y,
+    ys: named(yielded, carried.length) as unknown as Stacked<Y>,
   };
 }
 

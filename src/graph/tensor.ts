@@ -1,6 +1,7 @@
 /** A symbolic tensor: a value of the graph that is being traced. Its methods record operations. */
 import type { Dtype } from '../../bridge/protocol/graph-spec.ts';
 import { GraphError } from './errors.ts';
+import type { Dims, ShapeOf } from './dims.ts';
 import { captureCallSite, type CallSite } from './location.ts';
 import type { Trace } from './trace.ts';
 
@@ -10,16 +11,17 @@ export type Origin =
   | { readonly kind: 'result'; readonly op: string; readonly index: number; readonly site: CallSite };
 
 /**
- * A tensor of known shape and dtype whose numbers exist only in the worker, later.
+ * A tensor of known shape and dtype whose numbers exist only in the worker, later. `Tensor<[4, 8]>` or
+ * `Tensor<['B', 64]>` says its dimensions to the type checker as well; plain `Tensor` has any.
  * Methods are added by `methods.ts`, from the same functions that can be imported by name.
  */
-export class Tensor {
+export class Tensor<out S extends Dims = Dims> {
   readonly trace: Trace;
-  readonly shape: readonly number[];
+  readonly shape: ShapeOf<S>;
   readonly dtype: Dtype;
   readonly origin: Origin;
 
-  constructor(trace: Trace, shape: readonly number[], dtype: Dtype, origin: Origin) {
+  constructor(trace: Trace, shape: ShapeOf<S>, dtype: Dtype, origin: Origin) {
     this.trace = trace;
     this.shape = shape;
     this.dtype = dtype;

@@ -2,18 +2,24 @@
 import type { Dtype } from '../../../bridge/protocol/graph-spec.ts';
 import type { OpName } from '../ops/table.ts';
 import { isFloating } from '../dtype.ts';
+import type { Broadcast, Dims, Fits } from '../dims.ts';
 import type { Tensor } from '../tensor.ts';
 import { emit, requireTensor } from '../trace.ts';
 import { full } from './sources.ts';
 
 /** A tensor or a plain number. */
 export type Operand = Tensor | number;
+/** A number, or a tensor whose dimensions broadcast with `A`. */
+export type Other<A extends Dims, B extends Dims> = number | (Tensor<B> & Fits<A, B>);
 
 /** `a + b`. */
-export function add(a: Tensor, b: Operand): Tensor {
-  return typeof b === 'number'
-    ? emit('aten.add.Scalar', [a], { other: b })
-    : emit('aten.add.Tensor', [a, b], {});
+export function add<A extends Dims, B extends Dims = []>(
+  a: Tensor<A>,
+  b: Other<A, B>,
+): Tensor<Broadcast<A, B>> {
+  const y =
+    typeof b === 'number' ? emit('aten.add.Scalar', [a], { other: b }) : emit('aten.add.Tensor', [a, b], {});
+  return y as Tensor<Broadcast<A, B>>;
 }
 
 /** `a - b`; one of them may be a number. */
@@ -25,10 +31,13 @@ export function sub(a: Operand, b: Operand): Tensor {
 }
 
 /** `a * b`. */
-export function mul(a: Tensor, b: Operand): Tensor {
-  return typeof b === 'number'
-    ? emit('aten.mul.Scalar', [a], { other: b })
-    : emit('aten.mul.Tensor', [a, b], {});
+export function mul<A extends Dims, B extends Dims = []>(
+  a: Tensor<A>,
+  b: Other<A, B>,
+): Tensor<Broadcast<A, B>> {
+  const y =
+    typeof b === 'number' ? emit('aten.mul.Scalar', [a], { other: b }) : emit('aten.mul.Tensor', [a, b], {});
+  return y as Tensor<Broadcast<A, B>>;
 }
 
 /** `a / b`, always floating; one of them may be a number. */

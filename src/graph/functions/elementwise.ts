@@ -1,11 +1,12 @@
 /** Functions of one element. */
 import type { Dtype } from '../../../bridge/protocol/graph-spec.ts';
+import type { Dims } from '../dims.ts';
 import type { OpName } from '../ops/table.ts';
 import type { Tensor } from '../tensor.ts';
 import { emit } from '../trace.ts';
 
-function unary(op: OpName): (x: Tensor) => Tensor {
-  return (x) => emit(op as 'aten.exp.default', [x], {});
+function unary(op: OpName): <S extends Dims>(x: Tensor<S>) => Tensor<S> {
+  return <S extends Dims>(x: Tensor<S>) => emit(op as 'aten.exp.default', [x], {}) as Tensor<S>;
 }
 
 /** -x. */
@@ -46,11 +47,11 @@ export const softplus = unary('aten.softplus.default');
 export const stopGradient = unary('aten.detach.default');
 
 /** The same values as another dtype. */
-export function cast(x: Tensor, dtype: Dtype): Tensor {
-  return x.dtype === dtype ? x : emit('aten._to_copy.default', [x], { dtype });
+export function cast<S extends Dims>(x: Tensor<S>, dtype: Dtype): Tensor<S> {
+  return x.dtype === dtype ? x : (emit('aten._to_copy.default', [x], { dtype }) as Tensor<S>);
 }
 
 /** x * x. */
-export function square(x: Tensor): Tensor {
-  return emit('aten.mul.Tensor', [x, x], {});
+export function square<S extends Dims>(x: Tensor<S>): Tensor<S> {
+  return emit('aten.mul.Tensor', [x, x], {}) as Tensor<S>;
 }

@@ -1,4 +1,5 @@
 /** Linear algebra and the layers PyTorch has a kernel for, on explicit weights. `src/nn` adds the parameters. */
+import type { Dims, MatmulDims, MatmulFits } from '../dims.ts';
 import type { Tensor } from '../tensor.ts';
 import { emit, emitAll } from '../trace.ts';
 
@@ -9,8 +10,11 @@ function pair(value: Pair): number[] {
 }
 
 /** Matrix product over the last two dimensions; the others broadcast. */
-export function matmul(a: Tensor, b: Tensor): Tensor {
-  return emit('aten.matmul.default', [a, b], {});
+export function matmul<A extends Dims, B extends Dims>(
+  a: Tensor<A>,
+  b: Tensor<B> & MatmulFits<A, B>,
+): Tensor<MatmulDims<A, B>> {
+  return emit('aten.matmul.default', [a, b], {}) as Tensor<MatmulDims<A, B>>;
 }
 
 /** x [..., in] times weight [out, in], plus bias [out]. */

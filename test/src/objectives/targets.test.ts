@@ -206,7 +206,9 @@ describe.skipIf(python === null)(`targets in the worker (${needsPython})`, () =>
     // Every input is moved by a parameter; only the last term may reach it.
     const graph = trace(`constant ${name}`, INPUTS, (given) => {
       const shift = scope(name.replaceAll(' ', '_'), () => parameter('shift', [], constant(0)));
-      const moved = Object.fromEntries(Object.entries(given).map(([input, x]) => [input, x.add(shift)]));
+      const moved = Object.fromEntries(
+        Object.entries(given).map(([input, x]: [string, Tensor]) => [input, x.add(shift)]),
+      );
       return { loss: targets(moved as typeof given).add(shift.mul(7)) };
     });
     const set = `set of ${name}`;
