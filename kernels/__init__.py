@@ -1,7 +1,8 @@
 """Fast-weight recurrences for PyTorch: one function an op, several implementations behind each."""
 
+from .delta_rule import delta_rule
 from .dispatch import explain
 from .errors import KernelError
 from .srwm import srwm
 
-__all__ = ['KernelError', 'explain', 'srwm']
+__all__ = ['KernelError', 'delta_rule', 'explain', 'srwm']

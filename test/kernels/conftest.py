@@ -11,10 +11,13 @@ import pytest
 import torch
 
 from srwm.kernels import srwm
+from srwm.kernels.dispatch import TABLE
 from srwm.kernels.srwm import cpu_op
 
-# pytest's importlib mode leaves a test's own folder off the path, and srwm_cases.py lies there.
+# pytest's importlib mode leaves a test's own folder off the path, and cases.py and ops.py lie there.
 sys.path.insert(0, str(Path(__file__).parent))
+
+from ops import OPS, Op
 
 # Implementation and, for the compiled one, the instruction set that float32 is limited to.
 VARIANTS = {'reference': None, 'cpu-portable': 0, 'cpu-avx2': 1, 'cpu-avx512': 2}
@@ -45,6 +48,20 @@ def variant(request: pytest.FixtureRequest) -> Iterator[str]:
     cpu_op.instruction_set(2)
 
 
+@pytest.fixture(params=OPS)
+def op(request: pytest.FixtureRequest) -> Op:
+    """Each op of the table."""
+    return OPS[request.param]
+
+
+@pytest.fixture
+def run_op(op: Op, variant: str) -> Callable:
+    """The op with the implementation of the variant forced."""
+    if variant not in {one.name for one in TABLE[op.name]}:
+        pytest.skip(f'{op.name} has no {variant} implementation')
+    return functools.partial(op.function, implementation=variant)
+
+
 @pytest.fixture
 def run(variant: str) -> Callable:
     """`srwm` with the implementation of the variant forced."""
@@ -57,6 +74,14 @@ def implementation(request: pytest.FixtureRequest) -> str:
     if request.param == 'cpu' and cpu_op.missing():
         pytest.skip(f'the compiled kernels are missing: {cpu_op.missing()}')
     return request.param
+
+
+@pytest.fixture
+def op_implementation(op: Op, implementation: str) -> str:
+    """Each implementation of each op once."""
+    if implementation not in {one.name for one in TABLE[op.name]}:
+        pytest.skip(f'{op.name} has no {implementation} implementation')
+    return implementation
 
 
 @pytest.fixture

@@ -1,24 +1,32 @@
-"""Inputs and comparisons that the srwm tests share. Everything is drawn in float64 from a fixed seed."""
+"""The cases of `srwm`; evaluation and comparison are those of every op."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
+from cases import BaseCase, assert_close, error, evaluate, make_resets, truth
 from torch import Tensor
 
 from srwm.kernels.srwm.reference import reference
 
+__all__ = ['Case', 'assert_close', 'error', 'evaluate', 'make_case', 'truth']
+
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class Case(BaseCase):
     """Leaves x, w and (carried) delta, the resets, and a cotangent for each output."""
+
+    sequences: ClassVar = ('x',)
+    weights: ClassVar = ('w',)
+    state: ClassVar = 'delta'
+    cotangents: ClassVar = ('dy', 'ddelta')
+    reference: ClassVar = staticmethod(reference)
 
     x: Tensor
     w: Tensor
     delta: Tensor | None
-    is_first: Tensor | None
     dy: Tensor
     ddelta: Tensor
 
@@ -54,61 +62,3 @@ def make_case(
         dy=normal(steps, batch, heads, y_dim),
         ddelta=normal(*state),
     )
-
-
-def make_resets(steps: int, batch: int, kind: str, generator: torch.Generator) -> Tensor | None:
-    if kind == 'none':
-        return None
-    is_first = torch.zeros(steps, batch, dtype=torch.bool)
-    match kind:
-        case 'first':
-            is_first[:1] = True
-        case 'last':
-            is_first[-1:] = True
-        case 'all':
-            is_first[:] = True
-        case 'pair':
-            is_first[steps // 2 : steps // 2 + 2] = True
-        case 'some':
-            is_first[:] = torch.rand(steps, batch, generator=generator) < 0.15
-    return is_first
-
-
-def evaluate(run: Callable, case: Case, dtype: torch.dtype, **options: object) -> dict[str, Tensor]:
-    """Returns outputs and gradients of `run` by name; `w_end` is the final fast weights."""
-    x, w = leaf(case.x, dtype), leaf(case.w, dtype)
-    delta = None if case.delta is None else leaf(case.delta, dtype)
-    y, end = run(x, w, delta, case.is_first, **options)
-    pairs = [(y, case.dy.to(y.dtype)), (end, case.ddelta.to(end.dtype))]
-    leaves = [t for t in (x, w, delta) if t is not None]
-    grads = [torch.zeros_like(t) for t in leaves]
-    if pairs := [pair for pair in pairs if pair[0].requires_grad]:
-        outputs, cotangents = zip(*pairs, strict=True)
-        grads = torch.autograd.grad(outputs, leaves, cotangents, materialize_grads=True)
-    return {
-        'y': y.detach(),
-        'w_end': w.detach() + end.detach(),
-        **dict(zip(('dx', 'dw', 'ddelta'), grads, strict=False)),
-    }
-
-
-def truth(case: Case, **options: object) -> dict[str, Tensor]:
-    """Returns what the plain float64 loop and autograd say."""
-    return evaluate(reference, case, torch.float64, **options)
-
-
-def leaf(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    return tensor.detach().to(dtype, copy=True).requires_grad_()
-
-
-def error(found: Tensor, expected: Tensor) -> float:
-    """Returns the relative root mean square difference; NaN never passes a `<=`."""
-    found, expected = found.detach().double(), expected.detach().double()
-    difference, size = (found - expected).norm(), expected.norm()
-    return float(difference) if size == 0 else float(difference / size)
-
-
-def assert_close(found: dict[str, Tensor], expected: dict[str, Tensor], tolerance: float) -> None:
-    assert found.keys() == expected.keys()
-    errors = {name: error(found[name], expected[name]) for name in expected}
-    assert all(e <= tolerance for e in errors.values()), f'relative errors {errors} above {tolerance}'

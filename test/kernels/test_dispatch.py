@@ -127,7 +127,7 @@ def test_explain_lists_what_would_serve_the_call_described() -> None:
     assert found.implementation == ('reference' if cpu_op.missing() else 'cpu')
     with pytest.raises(KernelError, match=r"device must name a device, got 'nowhere'"):
         explain('srwm', device='nowhere')
-    with pytest.raises(KernelError, match=r"op must be one of \['srwm'.*got 'sum'"):
+    with pytest.raises(KernelError, match=r"op must be one of .*'srwm'.*got 'sum'"):
         explain('sum', device='cpu')
 
 

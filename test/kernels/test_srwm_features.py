@@ -1,4 +1,4 @@
-"""Options of the op that change where a number comes from and no number: checkpoints, shared states, half precision."""
+"""Options of the op that change where a number comes from and no number: checkpoints, half precision."""
 
 from __future__ import annotations
 
@@ -51,18 +51,3 @@ def test_half_precision_is_read_and_rounded_as_torch_does(run: Callable, dtype: 
         finite = every.isfinite().squeeze(-1)
         assert torch.equal(y[finite], expected[finite]), factor
         assert torch.equal(y.isnan()[..., 0], every.isnan()[..., 0])
-
-
-@pytest.mark.parametrize('lead', [0, 1], ids=['[H,D,C]', '[1,H,D,C]'])
-def test_one_initial_state_for_all_gets_the_summed_gradient(run: Callable, lead: int) -> None:
-    case = make_case(6, 3, 2, 5, 5, seed=4)
-    one = case.delta[:1] if lead else case.delta[0]
-    shared = Case(**vars(case) | {'delta': one})
-    separate = Case(**vars(case) | {'delta': one.expand(3, 2, 5, -1).contiguous()})
-    found = evaluate(run, shared, torch.float64, input_softmax=True)
-    expected = evaluate(run, separate, torch.float64, input_softmax=True)
-    for key in ('y', 'w_end', 'dx', 'dw'):
-        assert torch.equal(found[key], expected[key]), key
-    torch.testing.assert_close(
-        found['ddelta'], expected['ddelta'].sum(0).reshape(one.shape), rtol=1e-12, atol=0
-    )
