@@ -1,6 +1,6 @@
 /** The canonical hash of a graph: the key of the worker's cache and part of a run's identity. */
 import { createHash } from 'node:crypto';
-import type { GraphSpec } from '../../bridge/protocol/graph-spec.ts';
+import type { Attribute, GraphSpec } from '../../bridge/protocol/graph-spec.ts';
 
 export function hashGraph(graph: GraphSpec): string {
   return createHash('sha256')
@@ -20,11 +20,16 @@ function canonical(graph: GraphSpec): unknown {
       inputs,
       Object.entries(attrs)
         .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([key, value]) => [key, typeof value === 'number' ? exact(value) : value]),
+        .map(([key, value]) => [key, exactly(value)]),
       body === null ? null : canonical(body),
     ]),
     outputs: graph.outputs.map(({ name, value }) => [name, value]),
   };
+}
+
+function exactly(value: Attribute): unknown {
+  if (typeof value === 'number') return exact(value);
+  return Array.isArray(value) ? value.map((item) => (typeof item === 'number' ? exact(item) : item)) : value;
 }
 
 /** JSON knows no -0, NaN and infinities. */

@@ -5,10 +5,19 @@ export type { Dtype } from '../../bridge/protocol/graph-spec.ts';
 export * from './functions/arithmetic.ts';
 export * from './functions/elementwise.ts';
 export * from './functions/layers.ts';
+export * from './functions/indexing.ts';
+export * from './functions/linear-algebra.ts';
+export * from './functions/losses.ts';
+export * from './functions/normalization.ts';
+export * from './functions/ordering.ts';
+export * from './functions/pointwise.ts';
+export * from './functions/rearranging.ts';
 export * from './functions/reductions.ts';
 export * from './functions/shapes.ts';
 export * from './functions/sources.ts';
 export { dim, type Dims, type NamedDim } from './dims.ts';
+export * from './functions/windows.ts';
+export { checkpoint } from './checkpoint.ts';
 export { GraphError } from './errors.ts';
 export {
   keySpec,

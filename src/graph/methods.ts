@@ -1,9 +1,13 @@
 /** The methods of Tensor: the functions of `functions/`, with the tensor as first argument. */
 import type { Dtype } from '../../bridge/protocol/graph-spec.ts';
 import type { Dims } from './dims.ts';
+import * as indexing from './functions/indexing.ts';
 import * as arithmetic from './functions/arithmetic.ts';
 import * as elementwise from './functions/elementwise.ts';
 import * as layers from './functions/layers.ts';
+import * as ordering from './functions/ordering.ts';
+import * as pointwise from './functions/pointwise.ts';
+import * as rearranging from './functions/rearranging.ts';
 import * as reductions from './functions/reductions.ts';
 import * as shapes from './functions/shapes.ts';
 import type { PreciseMethods } from './precise-methods.ts';
@@ -67,6 +71,15 @@ const methods = {
   ]),
   ...pick(shapes, ['flip', 'gather', 'indexSelect', 'diagonal']),
   matmul: layers.matmul,
+  ...pick(arithmetic, ['ne']),
+  ...pick(pointwise, ['floorDivide', 'remainder', 'logicalXor', 'bitwiseAnd', 'bitwiseOr', 'bitwiseXor']),
+  ...pick(pointwise, ['ceil', 'floor', 'round', 'trunc', 'tan', 'atan', 'exp2', 'expm1', 'log2', 'log10']),
+  ...pick(pointwise, ['erf', 'isnan', 'isinf', 'isfinite', 'nanToNum', 'lerp', 'leakyRelu', 'mish']),
+  ...pick(ordering, ['any', 'all', 'prod', 'std', 'norm', 'normalize', 'argmin', 'max', 'min', 'median']),
+  ...pick(ordering, ['sort', 'argsort', 'topk', 'cumprod', 'cummax', 'cummin']),
+  ...pick(rearranging, ['repeat', 'tile', 'roll', 'tril', 'triu', 'split', 'chunk', 'unbind', 'pad']),
+  ...pick(rearranging, ['unflatten', 'movedim', 'unfold', 'diff']),
+  ...pick(indexing, ['scatter', 'scatterAdd', 'takeAlongDim', 'maskedFill', 'indexAdd']),
 };
 
 function pick<M extends object, const N extends readonly (keyof M)[]>(

@@ -30,6 +30,7 @@ export interface PreciseMethods {
   ): Tensor<MatmulDims<S, B>>;
   /** this ** exponent. */
   pow<T extends Tensor>(this: T, exponent: number): T;
+  pow(exponent: Tensor): Tensor;
   /** Limited to [min, max]; either may be null. */
   clamp<T extends Tensor>(this: T, min: number | null, max: number | null): T;
   /** -x. */
@@ -54,18 +55,18 @@ export interface PreciseMethods {
   cos<T extends Tensor>(this: T): T;
   /** max(x, 0). */
   relu<T extends Tensor>(this: T): T;
-  /** x where positive, exp(x) - 1 elsewhere. */
-  elu<T extends Tensor>(this: T): T;
+  /** x where positive, alpha (exp(x) - 1) elsewhere. */
+  elu<T extends Tensor>(this: T, alpha?: number): T;
   /** x times the normal distribution function of x. */
-  gelu<T extends Tensor>(this: T): T;
+  gelu<T extends Tensor>(this: T, options?: { readonly approximate?: 'none' | 'tanh' }): T;
   /** x * sigmoid(x). */
   silu<T extends Tensor>(this: T): T;
   /** 1 / (1 + exp(-x)). */
   sigmoid<T extends Tensor>(this: T): T;
   /** Hyperbolic tangent. */
   tanh<T extends Tensor>(this: T): T;
-  /** log(1 + exp(x)). */
-  softplus<T extends Tensor>(this: T): T;
+  /** log(1 + exp(beta x)) / beta. */
+  softplus<T extends Tensor>(this: T, beta?: number): T;
   /** x * x. */
   square<T extends Tensor>(this: T): T;
   /** The same values as a constant: no gradient flows through. */

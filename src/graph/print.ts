@@ -1,7 +1,8 @@
 /** The stable text form of a graph: one line a node, held in tests as inline snapshots. */
-import type { GraphSpec, NodeSpec, ValueSpec } from '../../bridge/protocol/graph-spec.ts';
+import type { GraphSpec, NodeSpec } from '../../bridge/protocol/graph-spec.ts';
 import type { Attributes, OpDefinition } from './ops/definition.ts';
 import { opTable, type OpName } from './ops/table.ts';
+import { formatSpec } from './spec-format.ts';
 import { valueNames } from './values.ts';
 
 export function printGraph(graph: GraphSpec): string {
@@ -29,8 +30,4 @@ function printLines(graph: GraphSpec, keyword: string): string[] {
 function printNode(node: NodeSpec, inputs: readonly string[]): string {
   const definition = opTable[node.op as OpName] as unknown as OpDefinition<Attributes>;
   return definition.print(inputs, node.attrs);
-}
-
-export function formatSpec(spec: ValueSpec): string {
-  return `${spec.dtype}[${spec.shape.join(', ')}]`;
 }

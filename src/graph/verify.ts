@@ -4,7 +4,7 @@ import type { GraphSpec, NodeSpec, ValueSpec } from '../../bridge/protocol/graph
 import { RuleFault } from './errors.ts';
 import type { Attributes, OpDefinition } from './ops/definition.ts';
 import { opTable } from './ops/table.ts';
-import { formatSpec } from './print.ts';
+import { formatSpec } from './spec-format.ts';
 
 /** @throws SrwmError GRAPH_INVALID naming the first node that breaks a rule. */
 export function verify(graph: GraphSpec): void {

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from srwm.worker.engine.calls import DTYPE_NAMES, DTYPES
 from srwm.worker.engine.graphs import Graph, Graphs
-from srwm.worker.engine.lowering import DTYPE_NAMES, DTYPES, LOWERINGS
+from srwm.worker.engine.lowering import LOWERINGS
 from srwm.worker.messages_gen import GraphOutput, GraphSpec, NamedValue, NodeSpec, ValueSpec
 
 CPU = torch.device('cpu')

@@ -13,6 +13,12 @@ from srwm.worker.errors import WorkerError
 from srwm.worker.messages_gen import GraphSpec, NodeSpec
 
 SCAN = 'srwm.scan'
+CHECKPOINT = 'srwm.checkpoint'
+CONSTANT = 'srwm.constant'
+OPERATIONS = (*LOWERINGS, SCAN, CHECKPOINT)
+"""Every operation that this worker can run."""
+MANY = frozenset([SCAN, CHECKPOINT, 'aten.split_with_sizes.default', 'aten.unbind.int'])
+"""Operations that return a tuple even when it holds one tensor."""
 
 
 def first_values(graph: GraphSpec) -> list[int]:
@@ -39,13 +45,22 @@ def build_part(
         node = graph.nodes[index]
         arguments = [values[value] for value in node.inputs]
         made = _emit(root, body, index, node, arguments, device)
-        if len(node.results) == 1 and node.op != SCAN:
+        if len(node.results) == 1 and node.op not in MANY:
             values[firsts[index]] = made
         else:
             for i in range(len(node.results)):
                 values[firsts[index] + i] = body.call_function(take, (made, i))
     body.output(tuple(values[value] for value in outputs))
     return fx.GraphModule(root, body)
+
+
+def holder(node: NodeSpec, device: torch.device) -> torch.nn.Module:
+    """The module of a node that holds a graph of its own."""
+    # Imported here because their bodies are built by this file again.
+    from srwm.worker.engine.checkpoint import Checkpoint
+    from srwm.worker.engine.scan import Scan
+
+    return Scan(node, device) if node.op == SCAN else Checkpoint(node, device)
 
 
 def _emit(
@@ -56,19 +71,20 @@ def _emit(
     arguments: list[Any],
     device: torch.device,
 ) -> fx.Node:
-    if node.op == SCAN:
-        # Imported here because a scan body is built by this file again.
-        from srwm.worker.engine.scan import Scan
-
-        name = f'scan_{index}'
-        root.add_module(name, Scan(node, device))
+    if node.body is not None:
+        name = f'held_{index}'
+        root.add_module(name, holder(node, device))
         return body.call_module(name, tuple(arguments))
     call = lower(node, arguments, device)
+    if node.op == CONSTANT:
+        name = f'constant_{index}'
+        root.register_buffer(name, call.target(*call.args))
+        return body.get_attr(name)
     return body.call_function(call.target, call.args, call.kwargs)
 
 
 def lower(node: NodeSpec, arguments: list[Any], device: torch.device) -> Any:
-    """The torch call of a node that is no scan. Raises GRAPH_UNKNOWN_OP."""
+    """The torch call of a node without a body. Raises GRAPH_UNKNOWN_OP."""
     lowering = LOWERINGS.get(node.op)
     if lowering is None:
         raise WorkerError(

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from srwm.worker.engine.calls import DTYPES
 from srwm.worker.engine.graphs import Graph, Value
-from srwm.worker.engine.lowering import DTYPES
 from srwm.worker.engine.time_steps import TimeSteps
 
 

@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from srwm.worker.engine.build import build_module, first_values, lower
-from srwm.worker.engine.lowering import DTYPE_NAMES
-from srwm.worker.engine.scan import Scan
+from srwm.worker.engine.build import build_module, first_values, holder, lower
+from srwm.worker.engine.calls import DTYPE_NAMES
 from srwm.worker.errors import WorkerError
 from srwm.worker.messages_gen import GraphSpec
 
@@ -111,7 +110,7 @@ class Graph:
         for index, (node, first) in enumerate(zip(self.spec.nodes, first_values(self.spec), strict=True)):
             inputs = [values[value] for value in node.inputs]
             if node.body is not None:
-                made: Any = Scan(node, self.device)(*inputs)
+                made: Any = holder(node, self.device)(*inputs)
             else:
                 call = lower(node, inputs, self.device)
                 made = call.target(*call.args, **call.kwargs)

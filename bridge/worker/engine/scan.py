@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from srwm.worker.engine.build import build_part, first_values
-from srwm.worker.engine.lowering import DTYPES
+from srwm.worker.engine.calls import DTYPES
 from srwm.worker.messages_gen import GraphSpec, NodeSpec
 
 log = logging.getLogger('srwm.worker')

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from srwm.worker.engine.lowering import DTYPES
+from srwm.worker.engine.calls import DTYPES
 
 
 class TimeSteps:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy
 import torch
 
-from srwm.worker.engine.build import SCAN
-from srwm.worker.engine.lowering import LOWERINGS
+from srwm.worker.engine.build import OPERATIONS
 
 
 def describe() -> dict[str, Any]:
@@ -24,5 +23,5 @@ def describe() -> dict[str, Any]:
         'numpy': str(numpy.__version__),
         'threads': torch.get_num_threads(),
         'devices': devices,
-        'ops_hash': hashlib.sha256('\n'.join(sorted([*LOWERINGS, SCAN])).encode()).hexdigest(),
+        'ops_hash': hashlib.sha256('\n'.join(sorted(OPERATIONS)).encode()).hexdigest(),
     }

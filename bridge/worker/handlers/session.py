@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from srwm import envs
+from srwm.worker.engine.calls import DTYPE_NAMES, DTYPES
 from srwm.worker.engine.graphs import Value
-from srwm.worker.engine.lowering import DTYPE_NAMES, DTYPES
 from srwm.worker.engine.store import Store
 from srwm.worker.errors import WorkerError
 from srwm.worker.messages_gen import FrameBinding, HandleBinding, KeyBinding

@@ -48,8 +48,10 @@ export function div(a: Operand, b: Operand): Tensor {
 }
 
 /** `a ** exponent`. */
-export function pow(a: Tensor, exponent: number): Tensor {
-  return emit('aten.pow.Tensor_Scalar', [a], { other: exponent });
+export function pow(a: Tensor, exponent: Operand): Tensor {
+  return typeof exponent === 'number'
+    ? emit('aten.pow.Tensor_Scalar', [a], { other: exponent })
+    : emit('aten.pow.Tensor_Tensor', [a, exponent], {});
 }
 
 /** The larger of both, element by element. */
@@ -88,6 +90,8 @@ function comparison(tensorOp: OpName, scalarOp: OpName): (a: Tensor, b: Operand)
 
 /** `a == b`, bool. */
 export const eq = comparison('aten.eq.Tensor', 'aten.eq.Scalar');
+/** `a != b`, bool. */
+export const ne = comparison('aten.ne.Tensor', 'aten.ne.Scalar');
 /** `a < b`, bool. */
 export const lt = comparison('aten.lt.Tensor', 'aten.lt.Scalar');
 /** `a <= b`, bool. */

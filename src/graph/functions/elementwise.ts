@@ -31,18 +31,24 @@ export const sin = unary('aten.sin.default');
 export const cos = unary('aten.cos.default');
 /** max(x, 0). */
 export const relu = unary('aten.relu.default');
-/** x where positive, exp(x) - 1 elsewhere. */
-export const elu = unary('aten.elu.default');
-/** x times the normal distribution function of x. */
-export const gelu = unary('aten.gelu.default');
+/** x where positive, alpha (exp(x) - 1) elsewhere (Clevert et al. 2016). */
+export function elu(x: Tensor, alpha: number = 1): Tensor {
+  return emit('aten.elu.default', [x], alpha === 1 ? {} : { alpha });
+}
+/** x times the normal distribution function of x, or its approximation by tanh (Hendrycks and Gimpel 2016). */
+export function gelu(x: Tensor, options: { readonly approximate?: 'none' | 'tanh' } = {}): Tensor {
+  return emit('aten.gelu.default', [x], options.approximate === 'tanh' ? { approximate: 'tanh' } : {});
+}
 /** x * sigmoid(x). */
 export const silu = unary('aten.silu.default');
 /** 1 / (1 + exp(-x)). */
 export const sigmoid = unary('aten.sigmoid.default');
 /** Hyperbolic tangent. */
 export const tanh = unary('aten.tanh.default');
-/** log(1 + exp(x)). */
-export const softplus = unary('aten.softplus.default');
+/** log(1 + exp(beta x)) / beta. */
+export function softplus(x: Tensor, beta: number = 1): Tensor {
+  return emit('aten.softplus.default', [x], beta === 1 ? {} : { beta });
+}
 /** The same values as a constant: no gradient flows through. */
 export const stopGradient = unary('aten.detach.default');
 

@@ -2,12 +2,7 @@
 import type { Dims, MatmulDims, MatmulFits } from '../dims.ts';
 import type { Tensor } from '../tensor.ts';
 import { emit, emitAll } from '../trace.ts';
-
-type Pair = number | readonly [number, number];
-
-function pair(value: Pair): number[] {
-  return typeof value === 'number' ? [value, value] : [...value];
-}
+import { pair, type Pair, type WindowOptions } from './windows.ts';
 
 /** Matrix product over the last two dimensions; the others broadcast. */
 export function matmul<A extends Dims, B extends Dims>(
@@ -28,24 +23,8 @@ export function qr(x: Tensor): { readonly q: Tensor; readonly r: Tensor } {
   return { q, r };
 }
 
-export interface ConvolutionOptions {
-  readonly stride?: Pair;
-  readonly padding?: Pair;
-}
-
-/** x [N, C, Y, X] with weight [K, C, y, x] and bias [K]. */
-export function convolve(
-  x: Tensor,
-  weight: Tensor,
-  bias: Tensor | null,
-  options: ConvolutionOptions = {},
-): Tensor {
-  const attrs = { stride: pair(options.stride ?? 1), padding: pair(options.padding ?? 0) };
-  return emit('aten.conv2d.default', bias === null ? [x, weight] : [x, weight, bias], attrs);
-}
-
 /** Largest element of each window of x [N, C, Y, X]. */
-export function maxPool2d(x: Tensor, kernel: Pair, options: ConvolutionOptions = {}): Tensor {
+export function maxPool2d(x: Tensor, kernel: Pair, options: WindowOptions = {}): Tensor {
   const attrs = {
     kernel: pair(kernel),
     stride: pair(options.stride ?? kernel),

@@ -6,14 +6,15 @@ import { emit } from '../trace.ts';
 export interface ReductionOptions {
   readonly keepdim?: boolean;
 }
-type Dims = number | readonly number[] | null;
+export type ReducedDims = number | readonly number[] | null;
 
-function listOf(dims: Dims | undefined): number[] {
+/** Dimensions as a list; an empty one means all. */
+export function listOf(dims: ReducedDims | undefined): number[] {
   if (dims === null || dims === undefined) return [];
   return typeof dims === 'number' ? [dims] : [...dims];
 }
 
-function reduction(op: OpName): (x: Tensor, dims?: Dims, options?: ReductionOptions) => Tensor {
+function reduction(op: OpName): (x: Tensor, dims?: ReducedDims, options?: ReductionOptions) => Tensor {
   return (x, dims, options = {}) => {
     const attrs = { dims: listOf(dims), keepdim: options.keepdim ?? false };
     return emit(op as 'aten.sum.dim_IntList', [x], attrs);
@@ -34,7 +35,7 @@ export const logsumexp = reduction('aten.logsumexp.default');
 /** Variance, divided by N - correction (PyTorch's default correction is 1). */
 export function variance(
   x: Tensor,
-  dims?: Dims,
+  dims?: ReducedDims,
   options: ReductionOptions & { readonly correction?: number } = {},
 ): Tensor {
   const attrs = {
@@ -45,8 +46,8 @@ export function variance(
   return emit('aten.var.correction', [x], attrs);
 }
 
-/** Index of the largest element along `dim`, int64. */
-export function argmax(x: Tensor, dim: number, options: ReductionOptions = {}): Tensor {
+/** Index of the largest element along `dim`, int64; without `dim`, of the flattened tensor. */
+export function argmax(x: Tensor, dim: number | null = null, options: ReductionOptions = {}): Tensor {
   return emit('aten.argmax.default', [x], { dim, keepdim: options.keepdim ?? false });
 }
 

@@ -83,7 +83,7 @@ export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
   return emit('aten.index_select.default', [x, index], { dim });
 }
 
-/** The main diagonal of the last two dimensions. */
-export function diagonal(x: Tensor): Tensor {
-  return emit('aten.diagonal.default', [x], {});
+/** A diagonal of the last two dimensions; `offset` > 0 lies above the main one. [..., n, m] to [..., k]. */
+export function diagonal(x: Tensor, offset: number = 0): Tensor {
+  return emit('aten.diagonal.default', [x], offset === 0 ? {} : { offset });
 }

@@ -15,6 +15,8 @@ import {
   requireNumber,
   sameDtype,
   withScalar,
+  type Attributes,
+  type NoAttributes,
   type Specs,
 } from './definition.ts';
 
@@ -22,12 +24,16 @@ const comparison = (name: string) => elementwise(name, (inputs) => (promoted(inp
 const comparisonWithScalar = (name: string) => withScalar(name, (inputs) => (sameDtype(inputs), 'bool'));
 const floatingUnary = (name: string) => elementwise(name, floatingDtype);
 const unary = (name: string) => elementwise(name, sameDtype);
-/** PyTorch defines these for floating inputs only. */
-const strictlyFloating = (name: string) =>
-  elementwise(name, (inputs) => {
-    const { dtype } = inputAt(inputs, 0);
-    if (!isFloating(dtype)) dtypeFault(`input must be floating, got ${dtype}`);
-    return [dtype];
+/** PyTorch defines these for floating inputs only. Settings are absent where they have PyTorch's default. */
+const strictlyFloating = <A extends Attributes = NoAttributes>(name: string) =>
+  define<A>({
+    shape: (inputs) => [[...inputAt(inputs, 0).shape]],
+    dtype: (inputs) => {
+      const { dtype } = inputAt(inputs, 0);
+      if (!isFloating(dtype)) dtypeFault(`input must be floating, got ${dtype}`);
+      return [dtype];
+    },
+    print: call(name),
   });
 const notBool = (inputs: Specs): void => {
   if (inputs.some(({ dtype }) => dtype === 'bool'))
@@ -104,12 +110,12 @@ export const elementwiseOps = {
   'aten.sin.default': floatingUnary('sin'),
   'aten.cos.default': floatingUnary('cos'),
   'aten.relu.default': numeric('relu'),
-  'aten.elu.default': strictlyFloating('elu'),
-  'aten.gelu.default': strictlyFloating('gelu'),
+  'aten.elu.default': strictlyFloating<Readonly<{ alpha?: number }>>('elu'),
+  'aten.gelu.default': strictlyFloating<Readonly<{ approximate?: string }>>('gelu'),
   'aten.silu.default': strictlyFloating('silu'),
   'aten.sigmoid.default': floatingUnary('sigmoid'),
   'aten.tanh.default': floatingUnary('tanh'),
-  'aten.softplus.default': strictlyFloating('softplus'),
+  'aten.softplus.default': strictlyFloating<Readonly<{ beta?: number; threshold?: number }>>('softplus'),
   'aten._to_copy.default': define<Readonly<{ dtype: string }>>({
     shape: (inputs) => [[...inputAt(inputs, 0).shape]],
     dtype: (inputs, { dtype }) => {

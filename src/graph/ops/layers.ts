@@ -10,6 +10,7 @@ import {
   requireOneDtype,
   type Specs,
 } from './definition.ts';
+import { convolution } from './windows.ts';
 
 const oneNumber = (inputs: Specs) => {
   requireNumber('input', inputAt(inputs, 0));
@@ -83,24 +84,8 @@ export const layerOps = {
     },
     print: call('qr'),
   }),
-  /** inputs: x [N, C, Y, X], weight [K, C, y, x], optional bias [K]. */
-  'aten.conv2d.default': define<Readonly<{ stride: number[]; padding: number[] }>>({
-    shape: (inputs, { stride, padding }) => {
-      const [x, weight] = [inputAt(inputs, 0).shape, inputAt(inputs, 1).shape];
-      requireRank('input', x, 4);
-      requireRank('weight', weight, 4);
-      if (x[1] !== weight[1]) {
-        shapeFault(`input has ${x[1]} channels, the weight ${formatShape(weight)} takes ${weight[1]}`);
-      }
-      const bias = inputs[2]?.shape;
-      if (bias !== undefined && (bias.length !== 1 || bias[0] !== weight[0])) {
-        shapeFault(`bias must be [${weight[0]}], got ${formatShape(bias)}`);
-      }
-      return [[x[0] ?? 0, weight[0] ?? 0, ...spatial(x, weight.slice(2), stride, padding)]];
-    },
-    dtype: oneFloating,
-    print: call('conv2d'),
-  }),
+  /** inputs: x [N, C, Y, X], weight [K, C / groups, y, x], optional bias [K]. */
+  'aten.conv2d.default': convolution('conv2d', 2),
   'aten.max_pool2d.default': define<WindowAttributes>({
     shape: (inputs, { kernel, stride, padding }) => {
       const x = inputAt(inputs, 0).shape;
@@ -115,10 +100,11 @@ export const layerOps = {
     dtype: oneNumber,
     print: call('max_pool2d'),
   }),
-  /** inputs: x [..., M], weight [M], bias [M]. */
+  /** inputs: x [..., M], optional weight [M] and bias [M]. */
   'aten.layer_norm.default': define<Readonly<{ epsilon: number }>>({
     shape: (inputs) => {
       const x = inputAt(inputs, 0).shape;
+      if (x.length === 0) shapeFault('input must have at least 1 dimension, got []');
       for (const { shape } of inputs.slice(1)) {
         if (shape.length !== 1 || shape[0] !== x.at(-1)) {
           shapeFault(`weight and bias must be [${x.at(-1)}], got ${formatShape(shape)}`);

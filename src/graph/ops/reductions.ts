@@ -60,8 +60,10 @@ export const reductionOps = {
     print: call('var'),
   }),
   'aten.logsumexp.default': reduction('logsumexp', (inputs) => [toFloating(inputAt(inputs, 0).dtype)]),
-  'aten.argmax.default': define<Readonly<{ dim: number; keepdim: boolean }>>({
-    shape: (inputs, { dim, keepdim }) => [reduced(inputAt(inputs, 0).shape, [dim], keepdim)],
+  'aten.argmax.default': define<Readonly<{ dim: number | null; keepdim: boolean }>>({
+    shape: (inputs, { dim, keepdim }) => [
+      reduced(inputAt(inputs, 0).shape, dim === null ? [] : [dim], keepdim),
+    ],
     dtype: (inputs) => {
       requireNumber('input', inputAt(inputs, 0));
       return ['int64'];

@@ -163,11 +163,15 @@ export const shapeOps = {
     dtype: (inputs) => (requireDtype('index', inputAt(inputs, 1), 'int64'), sameDtype(inputs)),
     print: call('index_select'),
   }),
-  'aten.diagonal.default': define({
-    shape: (inputs) => {
+  /** The diagonal of the last two dimensions; `offset` is absent where it is 0. */
+  'aten.diagonal.default': define<Readonly<{ offset?: number }>>({
+    shape: (inputs, { offset = 0 }) => {
       const { shape } = inputAt(inputs, 0);
       if (shape.length < 2) shapeFault(`input must have at least 2 dimensions, got ${formatShape(shape)}`);
-      return [[...shape.slice(0, -2), Math.min(shape.at(-1) ?? 0, shape.at(-2) ?? 0)]];
+      if (!Number.isInteger(offset)) argumentFault(`offset must be a whole number, got ${offset}`);
+      const [rows, columns] = [shape.at(-2) ?? 0, shape.at(-1) ?? 0];
+      const length = offset < 0 ? Math.min(rows + offset, columns) : Math.min(rows, columns - offset);
+      return [[...shape.slice(0, -2), Math.max(0, length)]];
     },
     dtype: sameDtype,
     print: call('diagonal'),

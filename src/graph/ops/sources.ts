@@ -1,7 +1,8 @@
 /** Constants and random numbers, and the operations that only this project has. */
 import type { Dtype } from '../../../bridge/protocol/graph-spec.ts';
-import { argumentFault, shapeFault } from '../errors.ts';
-import { formatShape, requireRank, requireSizes } from '../shape.ts';
+import { isFloating } from '../dtype.ts';
+import { argumentFault, dtypeFault, shapeFault } from '../errors.ts';
+import { formatShape, requireRank, requireSizes, sizeOf } from '../shape.ts';
 import { call, define, inputAt, requireDtype, requireFloating, requireOneDtype } from './definition.ts';
 
 export type FullAttributes = Readonly<{ shape: number[]; value: number | boolean; dtype: string }>;
@@ -15,16 +16,71 @@ const random = (name: string) =>
     print: call(name),
   });
 
+/** More numbers than this belong into an input: a graph is text that is hashed and sent whole. */
+const LARGEST_CONSTANT = 4096;
+
+function requireNoKey(dtype: string): void {
+  if (dtype === 'key') dtypeFault('a random key is no number; make it an input');
+}
+
+function requireRange(dtype: string): void {
+  requireNoKey(dtype);
+  if (dtype === 'bool') dtypeFault('a range of bool is not defined');
+}
+
 export const sourceOps = {
   'aten.full.default': define<FullAttributes>({
     shape: (_, { shape }) => (requireSizes('shape', shape), [[...shape]]),
-    dtype: (_, { dtype }) => [dtype as Dtype],
+    dtype: (_, { dtype }) => (requireNoKey(dtype), [dtype as Dtype]),
     print: call('full'),
   }),
-  'aten.arange.default': define<Readonly<{ end: number; dtype: string }>>({
-    shape: (_, { end }) => (requireSizes('end', [end]), [[end]]),
-    dtype: (_, { dtype }) => [dtype as Dtype],
+  /** `start` and `step` are absent where they are 0 and 1. */
+  'aten.arange.default': define<Readonly<{ end: number; dtype: string; start?: number; step?: number }>>({
+    shape: (_, { end, start, step }) => {
+      if (start === undefined && step === undefined) return (requireSizes('end', [end]), [[end]]);
+      const [from, by] = [start ?? 0, step ?? 1];
+      if (!Number.isFinite(from) || !Number.isFinite(end) || by === 0 || (end - from) / by < 0) {
+        argumentFault(`step ${by} must lead from ${from} to ${end}`);
+      }
+      return [[Math.ceil((end - from) / by)]];
+    },
+    dtype: (_, { dtype }) => (requireRange(dtype), [dtype as Dtype]),
     print: call('arange'),
+  }),
+  'aten.linspace.default': define<Readonly<{ start: number; end: number; steps: number; dtype: string }>>({
+    shape: (_, { steps }) => (requireSizes('steps', [steps]), [[steps]]),
+    dtype: (_, { dtype }) => {
+      if (!isFloating(dtype as Dtype)) dtypeFault(`dtype must be floating, got ${dtype}`);
+      return [dtype as Dtype];
+    },
+    print: call('linspace'),
+  }),
+  'aten.eye.m': define<Readonly<{ n: number; m: number; dtype: string }>>({
+    shape: (_, { n, m }) => (requireSizes('n and m', [n, m]), [[n, m]]),
+    dtype: (_, { dtype }) => (requireNoKey(dtype), [dtype as Dtype]),
+    print: call('eye'),
+  }),
+  /** Numbers written in TypeScript. */
+  'srwm.constant': define<Readonly<{ values: number[]; shape: number[]; dtype: string }>>({
+    shape: (_, { values, shape }) => {
+      requireSizes('shape', shape);
+      if (sizeOf(shape) !== values.length) {
+        shapeFault(`${values.length} values do not fill ${formatShape(shape)} (${sizeOf(shape)} elements)`);
+      }
+      if (values.length > LARGEST_CONSTANT) {
+        argumentFault(
+          `at most ${LARGEST_CONSTANT} values may be written into a graph, got ${values.length}; make it an input`,
+        );
+      }
+      return [[...shape]];
+    },
+    dtype: (_, { dtype, values }) => {
+      requireNoKey(dtype);
+      const wrong = isFloating(dtype as Dtype) ? undefined : values.find((value) => !Number.isInteger(value));
+      if (wrong !== undefined) dtypeFault(`values of ${dtype} must be whole numbers, got ${wrong}`);
+      return [dtype as Dtype];
+    },
+    print: call('constant'),
   }),
   /** Uniform in [0, 1), from the key alone. */
   'srwm.random_uniform': random('random_uniform'),

@@ -4,62 +4,22 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { opNames, type WireOp } from '../../../bridge/protocol/op-names.ts';
 import type { HostTensor } from '../../../bridge/client/index.ts';
 import * as g from '../../../src/graph/index.ts';
-import { keySpec, trace, type Tensor } from '../../../src/graph/index.ts';
+import { keySpec, trace } from '../../../src/graph/index.ts';
 import { emit } from '../../../src/graph/trace.ts';
 import type { Session } from '../../../src/train/index.ts';
 import { needsPython, numbers, python, startSession, tensor } from '../../support/session.ts';
+import { drawn, image, list, logic, one, positive, two, x, type Case, type Given } from './op-cases/case.ts';
+import { layerCases } from './op-cases/layers.ts';
+import { pointwiseCases } from './op-cases/pointwise.ts';
+import { tensorCases } from './op-cases/tensors.ts';
 
-type Given = HostTensor | bigint;
-
-interface Case {
-  readonly given: readonly Given[];
-  readonly program: (...x: Tensor[]) => Tensor | readonly Tensor[];
-  /** Elements of the first result, where the test says them. */
-  readonly gives?: readonly number[];
-}
-
-const x = tensor([1, -2, 3, 4, 0, -6], [2, 3]);
-const row = tensor([2, 1, -1], [3]);
-const image = tensor(
-  [...Array(16).keys()].map((i) => i - 8),
-  [1, 1, 4, 4],
-);
-const truths = tensor([1, 0, 1], [3], 'bool');
-const others = tensor([1, 1, 0], [3], 'bool');
-
-const one = (program: (x: Tensor) => Tensor | readonly Tensor[], gives?: readonly number[]): Case => ({
-  given: [x],
-  program: (...inputs) => program(inputs[0] as Tensor),
-  ...(gives === undefined ? {} : { gives }),
-});
-const two = (program: (a: Tensor, b: Tensor) => Tensor, gives?: readonly number[]): Case => ({
-  given: [x, row],
-  program: (...inputs) => program(inputs[0] as Tensor, inputs[1] as Tensor),
-  ...(gives === undefined ? {} : { gives }),
-});
-const logic = (program: (a: Tensor, b: Tensor) => Tensor, gives: readonly number[]): Case => ({
-  ...two(program, gives),
-  given: [truths, others],
-});
-const positive = (program: (x: Tensor) => Tensor, gives?: readonly number[]): Case =>
-  one((given) => program(given.abs().add(1)), gives);
-const drawn = (program: (key: Tensor) => Tensor): Case => ({
-  given: [12345678901234567890n],
-  program: (key) => program(key),
-});
-const list = (
-  program: (...x: Tensor[]) => Tensor,
-  given: readonly Given[],
-  gives: readonly number[],
-): Case => ({
-  given,
-  program,
-  gives,
-});
 const E = Math.E;
 
 /** A wire name without a case does not compile. */
 const cases: Readonly<Record<WireOp, Case>> = {
+  ...pointwiseCases,
+  ...tensorCases,
+  ...layerCases,
   'aten.add.Tensor': two((a, b) => a.add(b), [3, -1, 2, 6, 1, -7]),
   'aten.add.Scalar': one((a) => a.add(0.5), [1.5, -1.5, 3.5, 4.5, 0.5, -5.5]),
   'aten.sub.Tensor': two((a, b) => a.sub(b), [-1, -3, 4, 2, -1, -5]),
