@@ -9,6 +9,7 @@ const OF_SRC = {
   train: ['graph', 'nn', 'models', 'objectives', 'config', 'metrics'],
   evaluate: ['graph', 'nn', 'models', 'objectives', 'config', 'metrics', 'train'],
   setup: [],
+  python: ['graph', 'setup'],
   runs: ['graph', 'config', 'metrics', 'train', 'evaluate', 'setup'],
 };
 const OF_BRIDGE = {
@@ -21,7 +22,7 @@ const OF_BRIDGE = {
   train: ['client', 'protocol'],
   evaluate: ['client', 'protocol'],
   setup: ['protocol'],
-  runs: ['client', 'protocol'],
+  python: ['client', 'protocol'],
   runs: ['client', 'protocol'],
 };
 
@@ -110,6 +111,19 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/config/' },
       to: { dependencyTypes: ['npm', 'npm-dev'], pathNot: '^node_modules/zod/' },
+    },
+    {
+      name: 'calls-into-python-stay-off-the-training-path',
+      comment: 'They cost a trip per call and a wait of their own: only the public list may name them.',
+      severity: 'error',
+      from: { path: '^(src|bridge)/', pathNot: '^src/(python/|index[.]ts$)' },
+      to: { path: '^src/python/' },
+    },
+    {
+      name: 'pythonia-is-known-in-one-place',
+      severity: 'error',
+      from: { path: '^(src|bridge)/', pathNot: '^src/python/pythonia[.]ts$' },
+      to: { path: 'node_modules/(pythonia|ws)/' },
     },
     {
       name: 'no-cycles',

@@ -45,7 +45,7 @@ function python(name: string, tool: string, ...args: readonly string[]): Check {
   };
 }
 
-const PYTHON_FOLDERS = ['kernels', 'envs', 'bridge/worker', 'test', 'bench', 'examples'];
+const PYTHON_FOLDERS = ['kernels', 'envs', 'bridge/worker', 'src/python', 'test', 'bench', 'examples'];
 
 function pythonFolders(): string[] {
   return PYTHON_FOLDERS.filter((folder) => existsSync(folder));

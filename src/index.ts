@@ -286,5 +286,14 @@ export {
   policyGradientLoss,
   vtrace,
 } from './objectives/index.ts';
+export {
+  closePython,
+  keywords,
+  python,
+  type PythonModule,
+  type PythonOptions,
+  type PythonValue,
+  type UntypedModule,
+} from './python/index.ts';
 export { openSession, train } from './runs/index.ts';
 export type { RunEvent, Session, Update } from './train/index.ts';

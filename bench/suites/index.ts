@@ -5,6 +5,7 @@ import { roundTripRow, shareRow } from './bridge.ts';
 import { endToEndRow } from './end-to-end.ts';
 import { procgenRow } from './environment.ts';
 import { readyRow } from './graph.ts';
+import { pythonCallRow } from './python-call.ts';
 import { srwmCases, srwmRow } from './kernels.ts';
 import { updateRow } from './update.ts';
 
@@ -19,6 +20,7 @@ export const suites = {
   bridge: [
     { name: 'bridge/share', measure: shareRow },
     { name: 'bridge/round_trip', measure: roundTripRow },
+    { name: 'python/call', measure: pythonCallRow },
   ],
   graph: [{ name: 'graph/ready', measure: readyRow }],
   env: [{ name: 'env/procgen', measure: procgenRow }],

@@ -14,12 +14,16 @@ PR_SET_PDEATHSIG = 1
 def die_with_driver() -> None:
     """Ends the process when stdin reaches its end; on Linux also by a kernel signal, which needs no GIL."""
     threading.Thread(target=_watch_stdin, name='orphan', daemon=True).start()
+    die_with_parent(os.getppid())
+
+
+def die_with_parent(parent: int) -> None:
+    """Asks Linux for a kernel signal at the end of `parent`, this process's own; elsewhere it does nothing."""
     if sys.platform != 'linux':
         return
-    driver = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The driver may have died before the call above: then no signal will come.
-    if os.getppid() != driver:
+    # It may have died before the call above: then no signal will come.
+    if os.getppid() != parent:
         os._exit(1)
 
 

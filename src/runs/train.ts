@@ -1,8 +1,8 @@
 /** Training and computing from a script: the same runs as on the command line, as async iterables. */
 import path from 'node:path';
 import { resolveConfig, type Config } from '../config/index.ts';
-import { ensureSetup } from '../setup/index.ts';
-import { Session, type Places, type RunEvent } from '../train/index.ts';
+import { setUpForScript } from '../setup/index.ts';
+import { Session, type RunEvent } from '../train/index.ts';
 import { startRun } from './runs.ts';
 
 export interface TrainOptions {
@@ -21,7 +21,7 @@ export interface TrainOptions {
 export async function* train(config: Config, options: TrainOptions): AsyncGenerator<RunEvent, void> {
   const resolved = resolveConfig(config, 'script', []);
   const stop = options.signal ?? new AbortController().signal;
-  const places = await machine(stop);
+  const places = await setUpForScript(stop);
   yield* startRun(resolved, 'script', { folder: path.resolve(options.folder), places, stop });
 }
 
@@ -38,23 +38,10 @@ export interface SessionOptions {
  */
 export async function openSession(options: SessionOptions = {}): Promise<Session> {
   const { device = 'auto', threads = 'auto', signal } = options;
-  const places = await machine(signal ?? new AbortController().signal);
+  const places = await setUpForScript(signal);
   return Session.start(
     places,
     { device, threads, precision: 'float32' },
     { logFile: null, ...(signal && { signal }) },
   );
-}
-
-/** Set-up, quiet unless it has something to do. */
-async function machine(signal: AbortSignal): Promise<Places> {
-  return ensureSetup({
-    cwd: process.cwd(),
-    environment: process.env,
-    dev: false,
-    signal,
-    onEvent: (event) => {
-      if (event.type === 'step') process.stderr.write(`set-up: ${event.title}\n`);
-    },
-  });
 }

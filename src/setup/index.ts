@@ -90,6 +90,19 @@ export async function ensureSetup(options: SetupOptions): Promise<Setup> {
   }
 }
 
+/** The same for a script of a person's own: quiet on stderr unless there is something to do. @throws as ensureSetup */
+export async function setUpForScript(signal?: AbortSignal): Promise<Setup> {
+  return ensureSetup({
+    cwd: process.cwd(),
+    environment: process.env,
+    dev: false,
+    signal: signal ?? new AbortController().signal,
+    onEvent: (event) => {
+      if (event.type === 'step') process.stderr.write(`set-up: ${event.title}\n`);
+    },
+  });
+}
+
 /** Returns the set-up of this project when nothing is left to do, else null. Reads a few files, starts nothing. */
 export function findSetup(cwd: string, environment: ProcessEnvironment): Setup | null {
   const places = findPlaces(cwd, environment);

@@ -1,0 +1,71 @@
+/** The one place that knows pythonia: starts its interpreter in our environment and hands out its process. */
+import type { ChildProcess } from 'node:child_process';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+/** What is used of pythonia; its own types are `any`. */
+interface Pythonia {
+  readonly python: (file: string) => Promise<Facade>;
+  readonly com: { proc: ChildProcess | null; start(): void };
+}
+
+/** The functions of facade.py: JSON text in, JSON text out. */
+export interface Facade {
+  settle(text: string): Promise<string>;
+  /** Not named `call`, which pythonia takes for Function.prototype.call. */
+  answer(text: string): Promise<string>;
+}
+
+export interface PythoniaProcess {
+  readonly child: ChildProcess;
+  /** Loads a Python file of ours. */
+  readonly load: (file: string) => Promise<Facade>;
+  /** The folder of pythonia's own Python files. */
+  readonly folder: string;
+  /** Lets pythonia start another process next time. */
+  readonly forget: () => void;
+}
+
+const NAME = 'pythonia';
+
+/**
+ * Starts an interpreter. pythonia starts one when it is loaded, from variables of this process: they are set for that
+ * moment only, which no other code can see since nothing here waits.
+ */
+export function startPythonia(environment: Readonly<Record<string, string | undefined>>): PythoniaProcess {
+  const require = createRequire(import.meta.url);
+  const file = require.resolve(NAME);
+  const loaded = file in require.cache;
+  const pythonia = withEnvironment(environment, () => {
+    const module = require(NAME) as Pythonia;
+    if (loaded) module.com.start();
+    return module;
+  });
+  const child = pythonia.com.proc;
+  if (child === null) throw new Error('internal: pythonia started no process');
+  // Its timer only frees references to Python objects, and none of them is ever made here.
+  const bridge = (globalThis as { __pythonBridge?: { loop: NodeJS.Timeout } }).__pythonBridge;
+  bridge?.loop.unref();
+  return {
+    child,
+    load: (source) => pythonia.python(source),
+    folder: path.dirname(file),
+    forget: () => {
+      if (pythonia.com.proc === child) pythonia.com.proc = null;
+    },
+  };
+}
+
+function withEnvironment<T>(changes: Readonly<Record<string, string | undefined>>, work: () => T): T {
+  const before = Object.keys(changes).map((name) => [name, process.env[name]] as const);
+  const set = ([name, value]: readonly [string, string | undefined]): void => {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  };
+  Object.entries(changes).forEach(set);
+  try {
+    return work();
+  } finally {
+    before.forEach(set);
+  }
+}
