@@ -3,6 +3,6 @@
 from .delta_rule import delta_rule
 from .dispatch import explain
 from .errors import KernelError
-from .srwm import srwm
+from .srwm import srwm, srwm_step_
 
-__all__ = ['KernelError', 'delta_rule', 'explain', 'srwm']
+__all__ = ['KernelError', 'delta_rule', 'explain', 'srwm', 'srwm_step_']

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from .errors import KernelError
 
@@ -18,9 +21,20 @@ def wrong(op: str, argument: str, requirement: str, got: str) -> KernelError:
     return KernelError('KERNEL_ARGUMENT', f'{op}: {argument} must {requirement}, got {got}.')
 
 
+def check_tensors(op: str, arguments: dict[str, object], *, optional: bool = False) -> None:
+    for label, value in arguments.items():
+        if not isinstance(value, Tensor) and not (optional and value is None):
+            raise wrong(op, label, f'be a tensor{" or None" if optional else ""}', type(value).__name__)
+
+
 def check_bptt(op: str, bptt: str) -> None:
     if bptt not in BPTT_MODES:
         raise wrong(op, 'bptt', 'be "unroll" or "step"', repr(bptt))
+
+
+def check_checkpoint_every(op: str, every: int | None) -> None:
+    if every is not None and (type(every) is not int or every < 1):
+        raise wrong(op, 'checkpoint_every', 'be None or a whole number of steps above 0', repr(every))
 
 
 def check_is_first(op: str, is_first: Tensor | None, steps: int, batch: int) -> None:
@@ -47,11 +61,29 @@ def check_cu_seqlens(op: str, first: str, cu_seqlens: Tensor, steps: int, batch:
             'be int32 [N+1] with N of at least 1',
             f'{dtype_name(cu_seqlens.dtype)} {shape(cu_seqlens)}',
         )
-    if cu_seqlens.device.type == 'cpu' and not torch.compiler.is_compiling() and type(cu_seqlens) is Tensor:
+    if is_readable(cu_seqlens):
         ends = cu_seqlens.tolist()
         if ends[0] != 0 or ends[-1] != steps or any(a > b for a, b in itertools.pairwise(ends)):
             raise wrong(op, 'cu_seqlens', f'rise from 0 to T = {steps}', str(ends))
     return cu_seqlens.shape[0] - 1
+
+
+def check_finite(op: str, argument: str, tensor: Tensor) -> None:
+    """Checks values, but only where reading them waits for no device."""
+    if is_readable(tensor) and not math.isfinite(tensor.detach().sum()) and not tensor.isfinite().all():
+        count = int(tensor.numel() - tensor.isfinite().sum())
+        raise wrong(op, argument, 'be finite', f'{count} of {tensor.numel()} numbers that are not')
+
+
+def is_readable(tensor: Tensor) -> bool:
+    """Returns whether the tensor has values here and now: it lies on the CPU, and nobody is tracing."""
+    return (
+        tensor.device.type == 'cpu'
+        and type(tensor) in (Tensor, torch.nn.Parameter)
+        and not torch.compiler.is_compiling()
+        and not is_in_torch_dispatch_mode()
+        and not is_functorch_wrapped_tensor(tensor)
+    )
 
 
 def shape(tensor: Tensor) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -36,9 +37,12 @@ def one_for_each(state: Tensor | None, x: Tensor, cu_seqlens: Tensor | None) -> 
     return state.expand(count, *state.shape[-3:])
 
 
-def full_precision(tensor: Tensor | None) -> Tensor | None:
+AnyTensor = TypeVar('AnyTensor', Tensor, Tensor | None)
+
+
+def full_precision(tensor: AnyTensor) -> AnyTensor:
     """Returns a tensor that autocast left in half precision as float32, any other as it is."""
-    if tensor is None or tensor.dtype not in HALF_DTYPES or not under_autocast(tensor):
+    if not isinstance(tensor, Tensor) or tensor.dtype not in HALF_DTYPES or not under_autocast(tensor):
         return tensor
     return tensor.float()
 

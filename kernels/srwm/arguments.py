@@ -1,16 +1,25 @@
-"""Checks the arguments of `srwm`: one line naming the argument, what it must be and what came."""
+"""Checks the arguments of `srwm`."""
 
 from __future__ import annotations
 
-import itertools
+import functools
 
 import torch
 from torch import Tensor
 
-from ..errors import KernelError
-
-HALF_DTYPES = (torch.bfloat16, torch.float16)
-BPTT_MODES = ('unroll', 'step')
+from ..checks import (
+    HALF_DTYPES,
+    check_bptt,
+    check_checkpoint_every,
+    check_cu_seqlens,
+    check_devices,
+    check_finite,
+    check_is_first,
+    check_tensors,
+    dtype_name,
+    shape,
+)
+from ..checks import wrong as wrong_of
 
 
 def check(
@@ -24,71 +33,54 @@ def check(
     checkpoint_every: int | None,
 ) -> None:
     """Raises KERNEL_ARGUMENT for the first argument of `srwm` that does not fit."""
+    wrong = functools.partial(wrong_of, 'srwm')
+    check_tensors('srwm', {'x': x, 'w': w})
+    check_tensors(
+        'srwm',
+        {'fast_weight_delta': fast_weight_delta, 'is_first': is_first, 'cu_seqlens': cu_seqlens},
+        optional=True,
+    )
     if x.dim() != 4:
         raise wrong('x', 'be [T,B,H,D]', shape(x))
-    if w.dim() != 3:
-        raise wrong('w', 'be [H,D,Y+2D+4]', shape(w))
-    steps, batch, heads, head_dim = x.shape
-    columns = w.shape[2]
-    if head_dim < 1:
-        raise wrong('x', 'have head_dim of at least 1', shape(x))
-    if w.shape[0] != heads or w.shape[1] != head_dim:
-        raise wrong('w', f'be [{heads},{head_dim},Y+{2 * head_dim + 4}] to fit x {shape(x)}', shape(w))
-    if columns < 2 * head_dim + 5:
-        raise wrong('w', f'have at least {2 * head_dim + 5} columns (y, q, k, beta)', shape(w))
-    if w.dtype not in (torch.float32, torch.float64):
-        raise wrong('w', 'be float32 or float64', name(w.dtype))
-    if x.dtype != w.dtype and (x.dtype not in HALF_DTYPES or w.dtype != torch.float32):
-        raise wrong(
-            'x', f"have w's dtype {name(w.dtype)}, or be bfloat16 or float16 beside float32", name(x.dtype)
-        )
+    check_w('srwm', x, w)
+    steps, batch = x.shape[:2]
     if input_softmax is not True and input_softmax is not False:
         raise wrong('input_softmax', 'be a bool', repr(input_softmax))
-    if bptt not in BPTT_MODES:
-        raise wrong('bptt', 'be "unroll" or "step"', repr(bptt))
-    if checkpoint_every is not None and (type(checkpoint_every) is not int or checkpoint_every < 1):
-        raise wrong('checkpoint_every', 'be None or a whole number of steps above 0', repr(checkpoint_every))
-    states = batch
-    if cu_seqlens is not None:
-        states = check_cu_seqlens(cu_seqlens, steps, batch)
+    check_bptt('srwm', bptt)
+    check_checkpoint_every('srwm', checkpoint_every)
+    states = batch if cu_seqlens is None else check_cu_seqlens('srwm', 'x', cu_seqlens, steps, batch)
     if fast_weight_delta is not None:
-        one = (heads, head_dim, columns)
+        one = tuple(w.shape)
         if fast_weight_delta.shape not in ((states, *one), (1, *one), one):
             required = f'be {[states, *one]}, or {list(one)} for all sequences'
             raise wrong('fast_weight_delta', required, shape(fast_weight_delta))
-        if fast_weight_delta.dtype != w.dtype:
-            raise wrong('fast_weight_delta', f"have w's dtype {name(w.dtype)}", name(fast_weight_delta.dtype))
-    if is_first is not None and (is_first.dtype != torch.bool or is_first.shape != (steps, batch)):
-        raise wrong('is_first', f'be bool {[steps, batch]}', f'{name(is_first.dtype)} {shape(is_first)}')
-    for label, tensor in (('w', w), ('fast_weight_delta', fast_weight_delta), ('is_first', is_first)):
-        if tensor is not None and tensor.device != x.device:
-            raise wrong(label, f'lie on the device of x, {x.device}', str(tensor.device))
+        check_state_dtype('srwm', fast_weight_delta, w)
+    check_is_first('srwm', is_first, steps, batch)
+    others = {'w': w, 'fast_weight_delta': fast_weight_delta, 'is_first': is_first, 'cu_seqlens': cu_seqlens}
+    check_devices('srwm', 'x', x.device, others)
+    check_finite('srwm', 'w', w)
 
 
-def check_cu_seqlens(cu_seqlens: Tensor, steps: int, batch: int) -> int:
-    """Checks cu_seqlens [N+1] and returns N; reads its values only where that waits for no device."""
-    if batch != 1:
-        raise wrong('x', 'have B = 1 where cu_seqlens is given', f'B = {batch}')
-    if cu_seqlens.dtype != torch.int32 or cu_seqlens.dim() != 1 or len(cu_seqlens) < 2:
-        raise wrong(
-            'cu_seqlens',
-            'be int32 [N+1] with N of at least 1',
-            f'{name(cu_seqlens.dtype)} {shape(cu_seqlens)}',
-        )
-    if cu_seqlens.device.type == 'cpu' and not torch.compiler.is_compiling() and type(cu_seqlens) is Tensor:
-        ends = cu_seqlens.tolist()
-        if ends[0] != 0 or ends[-1] != steps or any(a > b for a, b in itertools.pairwise(ends)):
-            raise wrong('cu_seqlens', f'rise from 0 to T = {steps}', str(ends))
-    return cu_seqlens.shape[0] - 1
+def check_w(op: str, x: Tensor, w: Tensor) -> None:
+    """Checks w [H,D,C] against the last two dimensions of x [...,H,D], and both dtypes."""
+    heads, head_dim = x.shape[-2:]
+    if w.dim() != 3:
+        raise wrong_of(op, 'w', 'be [H,D,Y+2D+4]', shape(w))
+    if head_dim < 1:
+        raise wrong_of(op, 'x', 'have head_dim of at least 1', shape(x))
+    if w.shape[0] != heads or w.shape[1] != head_dim:
+        required = f'be [{heads},{head_dim},Y+{2 * head_dim + 4}] to fit x {shape(x)}'
+        raise wrong_of(op, 'w', required, shape(w))
+    if w.shape[2] < 2 * head_dim + 5:
+        raise wrong_of(op, 'w', f'have at least {2 * head_dim + 5} columns (y, q, k, beta)', shape(w))
+    if w.dtype not in (torch.float32, torch.float64):
+        raise wrong_of(op, 'w', 'be float32 or float64', dtype_name(w.dtype))
+    if x.dtype != w.dtype and (x.dtype not in HALF_DTYPES or w.dtype != torch.float32):
+        required = f"have w's dtype {dtype_name(w.dtype)}, or be bfloat16 or float16 beside float32"
+        raise wrong_of(op, 'x', required, dtype_name(x.dtype))
 
 
-def wrong(argument: str, requirement: str, got: str) -> KernelError:
-    return KernelError('KERNEL_ARGUMENT', f'srwm: {argument} must {requirement}, got {got}.')
-
-
-def shape(tensor: Tensor) -> str:
-    return str(list(tensor.shape))
-
-
-def name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix('torch.')
+def check_state_dtype(op: str, fast_weight_delta: Tensor, w: Tensor) -> None:
+    if fast_weight_delta.dtype != w.dtype:
+        required = f"have w's dtype {dtype_name(w.dtype)}"
+        raise wrong_of(op, 'fast_weight_delta', required, dtype_name(fast_weight_delta.dtype))

@@ -10,6 +10,8 @@ from torch import Tensor
 from ..dispatch import Call
 from .registration import register_autograd, register_fakes
 
+STEP = torch.library.Library('srwm', 'FRAGMENT')
+
 
 @functools.cache
 def load() -> str | None:
@@ -33,6 +35,9 @@ def register() -> None:
     """Tells torch about the loaded ops, which it accepts once a process."""
     register_fakes('cpu', saved_shape)
     register_autograd('cpu', None)
+    torch.library.register_fake('srwm::step_cpu_', lambda *_: None)
+    # One call an env step: without this each would pass through a fallback that looks for gradients.
+    STEP.impl('step_cpu_', torch.library.fallthrough_kernel, 'Autograd')
 
 
 @torch.compiler.assume_constant_result

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from ..dispatch import Call, Implementation, choose, register
+from ..sequences import full_precision, one_for_each
 from . import cpu_op, reference_op
-from .arguments import HALF_DTYPES, check
+from .arguments import check
 from .registration import register_autograd, register_fakes
 
 
@@ -36,14 +37,9 @@ def srwm(
     elsewhere no value is read. Raises KernelError KERNEL_ARGUMENT or KERNEL_UNSUPPORTED. Source: Irie et al. 2022,
     "A modern self-referential weight matrix that learns to modify itself", equations 5 to 8.
     """
-    w = full_precision(w)
-    if fast_weight_delta is not None:
-        fast_weight_delta = full_precision(fast_weight_delta)
+    w, fast_weight_delta = full_precision(w), full_precision(fast_weight_delta)
     check(x, w, fast_weight_delta, is_first, cu_seqlens, input_softmax, bptt, checkpoint_every)
-    if fast_weight_delta is not None:
-        sequences = x.shape[1] if cu_seqlens is None else cu_seqlens.shape[0] - 1
-        if fast_weight_delta.dim() == 3 or fast_weight_delta.shape[0] != sequences:
-            fast_weight_delta = fast_weight_delta.expand(sequences, *w.shape)
+    fast_weight_delta = one_for_each(fast_weight_delta, x, cu_seqlens)
     save = torch.is_grad_enabled() and (
         x.requires_grad
         or w.requires_grad
@@ -66,16 +62,6 @@ def srwm(
     options = (input_softmax, bptt == 'step', save, call.checkpoint_every)
     y, delta, _ = forward(x, w, fast_weight_delta, is_first, cu_seqlens, *options)
     return y, delta
-
-
-def full_precision(tensor: Tensor) -> Tensor:
-    """Returns a tensor that autocast left in half precision as float32, any other as it is."""
-    if not isinstance(tensor, Tensor) or tensor.dtype not in HALF_DTYPES:
-        return tensor
-    device = tensor.device.type
-    if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
-        return tensor
-    return tensor.float()
 
 
 register_fakes('reference', reference_op.saved_shape)

@@ -40,15 +40,35 @@ struct Backward {
   S* ddelta;      // [N, H, D, C] or null
 };
 
+// One step in place; x is a sequence of one step.
+template <class S>
+struct Step {
+  int64_t B, H, D, Y;
+  Sequence<S> x;
+  const S* w;            // [H, D, C]
+  S* delta;              // [B, H, D, C] with any strides over the first two dimensions
+  int64_t delta_b, delta_h;
+  const bool* is_first;  // [B] or null
+  int64_t is_first_b;
+  void* y;               // [B, H, Y], stored as x is, with any strides over the first two dimensions
+  int64_t y_b, y_h;
+  bool input_softmax;
+};
+
 template <class S>
 struct Kernels {
   void (*forward)(const Forward<S>&, int64_t first_chain, int64_t last_chain);
   void (*backward)(const Backward<S>&, int64_t first_chain, int64_t last_chain);
+  void (*step)(const Step<S>&, int64_t first_chain, int64_t last_chain);
 };
 
 extern const Kernels<float> kernels_avx512;
 extern const Kernels<float> kernels_avx2;
 extern const Kernels<float> kernels_portable_float;
 extern const Kernels<double> kernels_portable_double;
+
+// Those of the instruction set in use.
+template <class S>
+const Kernels<S>& chosen_kernels();
 
 }  // namespace srwm

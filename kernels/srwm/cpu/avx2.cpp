@@ -4,8 +4,9 @@
 
 #include "backward.h"
 #include "forward.h"
+#include "step.h"
 
 namespace srwm {
-const Kernels<float> kernels_avx2 = {forward_tuned<Avx2>, backward_tuned<Avx2>};
+const Kernels<float> kernels_avx2 = {forward_tuned<Avx2>, backward_tuned<Avx2>, step_tuned<Avx2>};
 }
 #endif

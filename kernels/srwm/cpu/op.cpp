@@ -33,20 +33,24 @@ int64_t best_level() {
 }
 std::atomic<int64_t> level{best_level()};
 
-template <class S>
-const Kernels<S>& kernels();
+}  // namespace
+
+namespace srwm {
 template <>
-const Kernels<float>& kernels<float>() {
+const Kernels<float>& chosen_kernels<float>() {
 #if defined(__x86_64__)
-  if (level == 2) return srwm::kernels_avx512;
-  if (level == 1) return srwm::kernels_avx2;
+  if (level == 2) return kernels_avx512;
+  if (level == 1) return kernels_avx2;
 #endif
-  return srwm::kernels_portable_float;
+  return kernels_portable_float;
 }
 template <>
-const Kernels<double>& kernels<double>() {
-  return srwm::kernels_portable_double;
+const Kernels<double>& chosen_kernels<double>() {
+  return kernels_portable_double;
 }
+}  // namespace srwm
+
+namespace {
 
 // Tests run every instruction set that the machine has; a limit of -1 only asks.
 int64_t instruction_set(int64_t limit) {
@@ -151,7 +155,7 @@ void run_forward(const Call& c, Tensor& y, Tensor& delta_out, Tensor* saved) {
                      y.mutable_data_ptr(),
                      static_cast<S*>(delta_out.mutable_data_ptr()),
                      saved ? static_cast<S*>(saved->mutable_data_ptr()) : nullptr};
-  const Kernels<S>& k = kernels<S>();
+  const Kernels<S>& k = srwm::chosen_kernels<S>();
   torch::stable::parallel_for(0, c.N * c.g.H, c.grain(), [&](int64_t a, int64_t b) { k.forward(f, a, b); });
 }
 
@@ -203,7 +207,7 @@ void run_backward(const Call& c, const OptionalTensor& dy, const Tensor& delta_o
                       dx.mutable_data_ptr(),
                       partial_data,
                       ddelta ? static_cast<S*>(ddelta->mutable_data_ptr()) : nullptr};
-  const Kernels<S>& k = kernels<S>();
+  const Kernels<S>& k = srwm::chosen_kernels<S>();
   torch::stable::parallel_for(0, c.N * c.g.H, c.grain(), [&](int64_t a, int64_t b) { k.backward(f, a, b); });
   sum_partials(partial_data, static_cast<S*>(dw.mutable_data_ptr()), c.N, c.g.H * c.g.D * c.C);
 }
