@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -106,8 +107,15 @@ const FOLDERS = { kernels: 'kernels', envs: 'envs', worker: path.join('bridge', 
  */
 export function modulesFolder(places: Places): string {
   const own = path.join(places.package, 'py');
-  const whole = Object.keys(FOLDERS).every((name) => existsSync(path.join(own, 'srwm', name, '__init__.py')));
-  return whole ? own : path.join(places.venv, 'srwm-modules');
+  return leadsToPackage(own, places) ? own : path.join(places.venv, 'srwm-modules');
+}
+
+/** False too for links into a package of before: some package managers keep each version in a folder of its own. */
+function leadsToPackage(folder: string, places: Places): boolean {
+  return Object.entries(FOLDERS).every(([name, target]) => {
+    const link = path.join(folder, 'srwm', name);
+    return existsSync(link) && realpathSync(link) === realpathSync(path.join(places.package, target));
+  });
 }
 
 const PTH = 'srwm.pth';
@@ -118,6 +126,7 @@ export const modulesStep: Step = {
 
   isDone: (journal, goal) =>
     journal.modules?.key === modulesFolder(goal.places) &&
+    leadsToPackage(journal.modules.key, goal.places) &&
     existsSync(path.join(sitePackagesOf(journal, goal), PTH)),
 
   run: async (journal, goal) => {
