@@ -88,7 +88,7 @@ async function resumeAndCompare(folder: string, { whole, end }: Prepared) {
 const RUN = [...SMALL, 'train.totalEnvSteps=384', 'checkpoint.keep=9'];
 const IMPALA_RUN = [...SMALL_IMPALA, 'train.totalEnvSteps=384'];
 
-describe.skipIf(python === null)(`a run with a worker (${needsPython})`, { timeout: 90_000 }, () => {
+describe.skipIf(python === null)(`a run with a worker (${needsPython})`, { timeout: 180_000 }, () => {
   test.each([
     ['ppo', RUN],
     ['impala', IMPALA_RUN],
