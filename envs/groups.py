@@ -53,6 +53,18 @@ class Groups:
         """The groups that were sent and not received."""
         return [group for group, sent in enumerate(self._in_flight) if sent]
 
+    def expect_in_flight(self) -> list[int]:
+        """The groups in flight; raises ENV_ORDER where there is none."""
+        self.expect_open()
+        groups = self.in_flight()
+        if not groups:
+            raise EnvError(
+                'ENV_ORDER',
+                f'{self._who}: wait needs a group that is being stepped, but all await actions.',
+                'Send actions first.',
+            )
+        return groups
+
     def mark(self, group: int, *, in_flight: bool) -> None:
         """Notes that a group was sent or received."""
         self._in_flight[group] = in_flight

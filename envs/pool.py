@@ -61,8 +61,22 @@ class Pool(Protocol):
         """The time step that awaits an action."""
         ...
 
-    def send(self, group: int, actions: np.ndarray) -> None:
-        """Starts one step of a group with integer actions [n] and returns at once."""
+    def observation_rows(self, count: int) -> np.ndarray | None:
+        """Memory [count, num_envs, ...] that steps can be written to, or None where a pool has none to offer.
+
+        Its pages are used again when nobody holds the array (a tensor over it included).
+        """
+        ...
+
+    def send(self, group: int, actions: np.ndarray, row: int | None = None) -> None:
+        """Starts one step of a group with integer actions [n] and returns at once.
+
+        With `row` the step's observations also go to that row of the last `observation_rows`.
+        """
+        ...
+
+    def wait(self) -> int:
+        """Waits until the step of some group in flight is done, and returns that group for `receive`."""
         ...
 
     def receive(self, group: int) -> TimeStep:

@@ -31,14 +31,7 @@ class Bench:
         """Opens both; the bare processes take over the pool's states."""
         self._pool = envs.open_pool(spec)
         self._draw = np.random.default_rng(_SEED)
-        self._steps = TimeSteps(
-            ROWS,
-            self._pool.num_envs,
-            self._pool.observation_shape,
-            self._pool.observation_dtype,
-            torch.device('cpu'),
-            one_row=False,
-        )
+        self._steps = TimeSteps(self._pool, ROWS, torch.device('cpu'), one_row=False)
         share = -(-self._pool.num_envs // spec['num_hosts'])
         self._shares = [
             (at, min(at + share, self._pool.num_envs)) for at in range(0, self._pool.num_envs, share)
@@ -97,13 +90,19 @@ class Bench:
         groups = [pool.slots(group) for group in range(pool.num_groups)]
         started = time.perf_counter()
         for group, slots in enumerate(groups):
-            pool.send(group, actions[0, slots.start : slots.stop])
-        for t in range(1, steps + 1):
-            for group, slots in enumerate(groups):
-                # What collecting does with a time step: from here on it belongs to the network.
-                self._steps.take(t % ROWS, pool.receive(group), slice(slots.start, slots.stop))
-                if t < steps:
-                    pool.send(group, actions[t, slots.start : slots.stop])
+            pool.send(group, actions[0, slots.start : slots.stop], self._steps.row_to_write(1))
+        done = [0] * len(groups)
+        for _ in range(steps * len(groups)):
+            group = pool.wait()
+            slots = groups[group]
+            done[group] += 1
+            t = done[group]
+            # What collecting does with a time step: from here on it belongs to the network.
+            rows = slice(slots.start, slots.stop)
+            self._steps.take(t % ROWS, pool.receive(group), rows, written=True)
+            if t < steps:
+                row = self._steps.row_to_write((t + 1) % ROWS)
+                pool.send(group, actions[t, slots.start : slots.stop], row)
         seconds = time.perf_counter() - started
         pool.episodes()
         levels = pool.levels().astype(np.int32)

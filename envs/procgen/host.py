@@ -29,8 +29,14 @@ class SharedRows:
 
     def __init__(self, memory: int, num_envs: int) -> None:
         self._fields, size = fields_of(num_envs)
+        self._file = memory
         self._memory = mmap.mmap(memory, size)
         self._base = C.addressof(C.c_char.from_buffer(self._memory))
+        row = self._fields['row']
+        self.row_offsets = memoryview(self._memory)[row.offset : row.offset + row.stride * num_envs].cast('q')
+        # The whole file, which the pool makes longer as it needs rows.
+        self._rows: mmap.mmap | None = None
+        self._rows_base = 0
 
     def rows(self, slots: range) -> dict[str, list[int]]:
         """The address of each slot's value of each field."""
@@ -38,6 +44,16 @@ class SharedRows:
             name: [self._base + field.offset + slot * field.stride for slot in slots]
             for name, field in self._fields.items()
         }
+
+    def copy_observations(self, run: range, offset: int) -> None:
+        """Copies what slots show into the row at `offset` of the file."""
+        field = self._fields['observation']
+        size = len(run) * field.stride
+        first = run.start * field.stride
+        if self._rows is None or offset + first + size > len(self._rows):
+            self._rows = mmap.mmap(self._file, 0)
+            self._rows_base = C.addressof(C.c_char.from_buffer(self._rows))
+        C.memmove(self._rows_base + offset + first, self._base + field.offset + first, size)
 
     def copy(self, slot: int) -> list[bytes]:
         """A slot's values."""
@@ -57,8 +73,9 @@ class _Run:
 
     def __init__(self, library: NativeLibrary, entry: dict[str, Any], shared: SharedRows) -> None:
         self.first = entry['first']
+        self.slots = range(self.first, self.first + len(entry['games']))
         seeds, games, options = entry['seeds'], entry['games'], entry['options']
-        rows = shared.rows(range(self.first, self.first + len(games)))
+        rows = shared.rows(self.slots)
         self.instance = NativeInstance(library, games, options, seeds[0], rows)
         self.count = len(games)
         if self.count == 1:
@@ -85,7 +102,9 @@ def run_host(
     shared = SharedRows(memory, plan['num_envs'])
     groups = [[_Run(library, entry, shared) for entry in group] for group in plan['groups']]
     slots = [(run.instance, index) for group in groups for run in group for index in range(run.count)]
-    handles = [[run.instance.handle for run in group] for group in groups]
+    steps = [[(run.instance.handle, run.slots) for run in group] for group in groups]
+    first_slots = [group * plan['num_envs'] // len(groups) for group in range(len(groups))]
+    row_offsets, copy_observations = shared.row_offsets, shared.copy_observations
     act, observe = library.functions.libenv_act, library.functions.libenv_observe
     answers = [bytes([code]) for code in range(256)]
     os.write(replies, answers[READY])
@@ -97,9 +116,13 @@ def run_host(
                 for (instance, index), state in zip(slots, read_states(states), strict=True):
                     instance.set_state(index, state)
             else:
-                for handle in handles[code]:
+                row = row_offsets[first_slots[code]]
+                for handle, run in steps[code]:
                     act(handle)
                     observe(handle)
+                    # Here the pixels are still in this core's cache; in the worker's they never were.
+                    if row >= 0:
+                        copy_observations(run, row)
             os.write(replies, answers[code])
 
 

@@ -28,7 +28,6 @@ class _Host:
     replies: int
     states: int
     log: int
-    poll: select.poll
     answered: set[int] = field(default_factory=set)
 
     def slots(self) -> list[int]:
@@ -51,13 +50,18 @@ class Hosts:
         self._seconds = spec.host_timeout_seconds
         self._pool = uuid.uuid4().hex
         self._hosts: list[_Host] = []
+        self._of_replies: dict[int, _Host] = {}
+        self._poll = select.poll()
         self._loss: EnvError | None = None
         self._closed = False
         self._nursery = borrow_nursery(spec.library, self._seconds)
         self._started: dict[int, float] = {}
         try:
             for number, share in enumerate(shares):
-                self._hosts.append(self._start(number, share, memory))
+                host = self._start(number, share, memory)
+                self._hosts.append(host)
+                self._of_replies[host.replies] = host
+                self._poll.register(host.replies, select.POLLIN)
             self._started[READY] = time.monotonic()
             self._finish(READY, self._hosts, 'opening its slots')
         except BaseException:
@@ -88,8 +92,6 @@ class Hosts:
             # Without these copies a host's death closes its pipe, and the worker's death the host's.
             for descriptor in (plan, commands_out, replies_in):
                 os.close(descriptor)
-        poll = select.poll()
-        poll.register(replies_out, select.POLLIN)
         return _Host(
             number=number,
             pid=pid,
@@ -98,7 +100,6 @@ class Hosts:
             replies=replies_out,
             states=states,
             log=log,
-            poll=poll,
         )
 
     def send(self, group: int) -> None:
@@ -110,6 +111,15 @@ class Hosts:
     def receive(self, group: int) -> None:
         """Waits until every host has stepped the group."""
         self._finish(group, self._of_group[group], f'stepping group {group}')
+
+    def first_to_answer(self, groups: Sequence[int]) -> int:
+        """Waits until every host has stepped some group and returns it, the lowest of several."""
+        oldest = min(groups, key=self._started.__getitem__)
+        while True:
+            for group in groups:
+                if all(group in host.answered for host in self._of_group[group]):
+                    return group
+            self._hear(oldest, self._of_group[oldest], f'stepping group {oldest}')
 
     def get_states(self) -> dict[int, bytes]:
         """The native state of each slot; no group may be in flight."""
@@ -142,16 +152,26 @@ class Hosts:
     def _finish(self, code: int, hosts: Sequence[_Host], what: str) -> None:
         if self._loss:
             raise self._loss
+        while not all(code in host.answered for host in hosts):
+            self._hear(code, hosts, what)
         for host in hosts:
-            while code not in host.answered:
-                left = self._started[code] + self._seconds - time.monotonic()
-                if not host.poll.poll(max(0.0, left * 1000)):
-                    raise self._lose(host, what, hung=True)
-                answers = os.read(host.replies, 64)
-                if not answers:
-                    raise self._lose(host, what, hung=False)
-                host.answered.update(answers)
             host.answered.discard(code)
+
+    def _hear(self, code: int, hosts: Sequence[_Host], what: str) -> None:
+        """Takes answers of any host; `hosts` must give theirs to `code` in time."""
+        if self._loss:
+            raise self._loss
+        left = self._started[code] + self._seconds - time.monotonic()
+        ready = self._poll.poll(max(0.0, left * 1000))
+        if not ready:
+            late = next(host for host in hosts if code not in host.answered)
+            raise self._lose(late, what, hung=True)
+        for descriptor, _ in ready:
+            host = self._of_replies[descriptor]
+            answers = os.read(descriptor, 64)
+            if not answers:
+                raise self._lose(host, what, hung=False)
+            host.answered.update(answers)
 
     def _lose(self, host: _Host, what: str, *, hung: bool) -> EnvError:
         who = f'procgen pool: host {host.number} of {len(self._hosts)} (pid {host.pid})'

@@ -9,7 +9,7 @@ import numpy as np
 
 from .catalog import OBSERVATION_SHAPE
 
-_ALIGNMENT = 4096
+ALIGNMENT = 4096
 _FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ('observation', 'u1', OBSERVATION_SHAPE),
     ('reward', '<f4', ()),
@@ -18,6 +18,8 @@ _FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ('prev_level_seed', '<i4', ()),
     ('prev_level_complete', 'u1', ()),
     ('action', '<i4', ()),
+    # At a group's first slot: the row that the group's observations are copied to, as its offset in the file, or -1.
+    ('row', '<i8', ()),
 )
 
 
@@ -38,7 +40,7 @@ def fields_of(num_envs: int) -> tuple[dict[str, Field], int]:
     for name, dtype, shape in _FIELDS:
         stride = int(np.dtype(dtype).itemsize * np.prod(shape, dtype=np.int64))
         fields[name] = Field(dtype=dtype, shape=(num_envs, *shape), offset=offset, stride=stride)
-        offset += -(-stride * num_envs // _ALIGNMENT) * _ALIGNMENT
+        offset += -(-stride * num_envs // ALIGNMENT) * ALIGNMENT
     return fields, offset
 
 

@@ -28,8 +28,6 @@ class ProcgenSpec:
 
     games: tuple[str, ...]
     """The game of each slot."""
-    cycle: int
-    """The number of games named: slot i and slot i + cycle play the same one."""
     num_groups: int
     num_hosts: int
     distribution_mode: str
@@ -91,7 +89,6 @@ def parse_spec(spec: Mapping[str, Any]) -> ProcgenSpec:
     fields.finish()
     return ProcgenSpec(
         games=tuple(games[slot % len(games)] for slot in range(num_envs)),
-        cycle=len(games),
         num_groups=num_groups,
         num_hosts=num_hosts,
         distribution_mode=mode,
@@ -165,26 +162,40 @@ def slot_seed(seed: int, slot: int) -> int:
 def share_slots(spec: ProcgenSpec) -> list[list[list[range]]]:
     """Runs of slots by host and group, `[host][group][...]`: each group costs every host about the same.
 
-    A run is one native instance, which steps its slots in one call; it holds whole cycles of the games, or
-    one slot. The slots left over go one by one, the dearest first, to the host with the least to do.
+    A run is one native instance, which steps its slots in one call. With a multiple of num_hosts groups each belongs
+    to one host, so that no host ever waits for another one. Else each host gets one run of every group, cut where
+    the work so far comes nearest to even: a call costs more than half a slot that is out of balance.
     """
     shares: list[list[list[range]]] = [[[] for _ in range(spec.num_groups)] for _ in range(spec.num_hosts)]
     size = len(spec.games) // spec.num_groups
-    run = spec.cycle * (size // spec.cycle // spec.num_hosts)
-    # An instance has one set of levels, and in exploration mode each game has its own.
-    if spec.distribution_mode == 'exploration' and len(set(spec.games)) > 1:
-        run = 0
-    total = [0.0] * spec.num_hosts
+    work = [GAME_MICROSECONDS[game] for game in spec.games]
+    done = [0.0] * spec.num_hosts
     for group in range(spec.num_groups):
         start, stop = group * size, (group + 1) * size
-        if run:
-            for host in range(spec.num_hosts):
-                shares[host][group].append(range(start, start + run))
-                start += run
-        load = [0.0] * spec.num_hosts
-        for slot in sorted(range(start, stop), key=lambda slot: (-GAME_MICROSECONDS[spec.games[slot]], slot)):
-            host = min(range(spec.num_hosts), key=lambda host: (load[host], total[host], host))
-            shares[host][group].append(range(slot, slot + 1))
-            load[host] += GAME_MICROSECONDS[spec.games[slot]]
-            total[host] += GAME_MICROSECONDS[spec.games[slot]]
+        if spec.num_groups % spec.num_hosts == 0:
+            shares[group % spec.num_hosts][group] += _instances(spec, range(start, stop))
+            continue
+        fair = (sum(done) + sum(work[start:stop])) / spec.num_hosts
+        for host in range(spec.num_hosts):
+            end = stop if host == spec.num_hosts - 1 else _cut(work, start, stop, fair - done[host])
+            done[host] += sum(work[start:end])
+            shares[host][group] += _instances(spec, range(start, end))
+            start = end
     return shares
+
+
+def _cut(work: list[float], start: int, stop: int, wanted: float) -> int:
+    """The end at which the work from `start` comes nearest to `wanted`."""
+    end, total = start, 0.0
+    while end < stop and total + work[end] / 2 < wanted:
+        total += work[end]
+        end += 1
+    return end
+
+
+def _instances(spec: ProcgenSpec, run: range) -> list[range]:
+    """One instance for a run of slots, unless each needs its own."""
+    # An instance has one set of levels, and in exploration mode each game has its own.
+    if spec.distribution_mode == 'exploration' and len(set(spec.games)) > 1:
+        return [range(slot, slot + 1) for slot in run]
+    return [run] if run else []

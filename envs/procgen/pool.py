@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import mmap
-import os
 import platform
 import sys
 from array import array
@@ -23,7 +21,8 @@ from ..pool import Episode, TimeStep
 from ..seal import seal, unseal
 from .catalog import LIBRARY_SHA256, NUM_ACTIONS, OBSERVATION_SHAPE
 from .hosts import Hosts
-from .layout import fields_of, map_arrays
+from .layout import fields_of
+from .memory import OBSERVATION_BYTES, PoolMemory
 from .options import parse_spec, share_slots
 
 _WHO = 'procgen pool'
@@ -50,20 +49,21 @@ class ProcgenPool:
         self.observation_dtype = 'uint8'
         self._identity = {**parsed.identity(), 'library': LIBRARY_SHA256}
         self._groups = Groups(_WHO, self.num_envs, self.num_groups)
-        _, size = fields_of(self.num_envs)
-        # An unnamed file: nothing to unlink, and no limit of /dev/shm.
-        memory = os.memfd_create('procgen-pool')
+        self._memory = PoolMemory(self.num_envs)
+        self._arrays = self._memory.arrays
+        self._rows_offset: int | None = None
+        self._num_rows = 0
         try:
-            os.ftruncate(memory, size)
-            self._arrays = map_arrays(mmap.mmap(memory, size), self.num_envs)
-            self._hosts = Hosts(parsed, share_slots(parsed), memory)
-        finally:
-            os.close(memory)
+            self._hosts = Hosts(parsed, share_slots(parsed), self._memory.file)
+        except BaseException:
+            self._memory.close()
+            raise
         self._is_truncated = np.zeros(self.num_envs, np.bool_)
         actions = self._arrays['action'].data
         groups = [self.slots(group) for group in range(self.num_groups)]
         self._time_steps = [self._time_step(slots) for slots in groups]
         self._action_rows = [actions[slots.start : slots.stop] for slots in groups]
+        self._row_offsets = self._arrays['row'].data
         self._ledger = EpisodeLedger(self.games, [(slots, self._step_arrays(slots)) for slots in groups])
 
     @property
@@ -96,12 +96,31 @@ class ProcgenPool:
         self._groups.expect(group, in_flight=False)
         return self._time_steps[group]
 
-    def send(self, group: int, actions: np.ndarray) -> None:
+    def observation_rows(self, count: int) -> np.ndarray:
+        self._groups.expect_open()
+        rows, self._rows_offset = self._memory.rows(count)
+        self._num_rows = count
+        return rows
+
+    def send(self, group: int, actions: np.ndarray, row: int | None = None) -> None:
         slots = self._groups.expect(group, in_flight=False)
         checked = check_actions(_WHO, actions, len(slots), NUM_ACTIONS)
+        self._row_offsets[slots.start] = -1 if row is None else self._offset_of(row)
         self._action_rows[group][:] = array('i', checked)
         self._hosts.send(group)
         self._groups.mark(group, in_flight=True)
+
+    def _offset_of(self, row: int) -> int:
+        if self._rows_offset is None or not 0 <= row < self._num_rows:
+            raise EnvError(
+                'ENV_OPTION',
+                f'{_WHO}: row must be in [0, {self._num_rows}), the rows that were asked for, got {row}.',
+                'Ask for observation_rows first.',
+            )
+        return self._rows_offset + row * self.num_envs * OBSERVATION_BYTES
+
+    def wait(self) -> int:
+        return self._hosts.first_to_answer(self._groups.expect_in_flight())
 
     def receive(self, group: int) -> TimeStep:
         self._groups.expect(group, in_flight=True)
@@ -153,6 +172,7 @@ class ProcgenPool:
     def close(self) -> None:
         if self._groups.close():
             self._hosts.close()
+            self._memory.close()
 
 
 def check_platform() -> None:

@@ -124,7 +124,11 @@ class ToyPool(ABC):
         self._groups.expect(group, in_flight=False)
         return self._time_steps[group]
 
-    def send(self, group: int, actions: np.ndarray) -> None:
+    def observation_rows(self, count: int) -> None:
+        """None: a step here costs less than telling it where to write."""
+        return
+
+    def send(self, group: int, actions: np.ndarray, row: int | None = None) -> None:
         slots = self._groups.expect(group, in_flight=False)
         check_actions(self._who, actions, len(slots), self.num_actions)
         rows = slice(slots.start, slots.stop)
@@ -138,6 +142,9 @@ class ToyPool(ABC):
             self._reset(np.flatnonzero(ended) + slots.start)
         self._draw_observation(slots)
         self._groups.mark(group, in_flight=True)
+
+    def wait(self) -> int:
+        return self._groups.expect_in_flight()[0]
 
     def receive(self, group: int) -> TimeStep:
         self._groups.expect(group, in_flight=True)

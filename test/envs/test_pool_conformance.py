@@ -162,6 +162,53 @@ def test_send_and_receive_must_alternate(kind, spec_of, open_pool):
     pool.receive(0)
 
 
+def test_wait_names_a_group_whose_step_is_done(kind, spec_of, open_pool):
+    pool = open_pool(spec_of(kind, num_groups=4))
+    with pytest.raises(EnvError, match='wait needs a group') as caught:
+        pool.wait()
+    assert caught.value.code == 'ENV_ORDER'
+    for group in (2, 0):
+        pool.send(group, np.zeros(2, np.int64))
+    seen = []
+    for _ in range(2):
+        seen.append(pool.wait())
+        pool.receive(seen[-1])
+    assert sorted(seen) == [0, 2]
+
+
+def test_rows_hold_what_the_steps_showed_and_are_used_again_only_when_nobody_holds_them(
+    kind, spec_of, open_pool
+):
+    pool = open_pool(spec_of(kind, num_groups=2))
+    rows = pool.observation_rows(3)
+    if rows is None:
+        pool.send(0, np.zeros(4, np.int64), 0)
+        pool.receive(0)
+        return
+    assert rows.shape == (3, pool.num_envs, *pool.observation_shape)
+    for row in (2, 0):
+        for group in (1, 0):
+            pool.send(group, np.full(4, 7), row)
+            step = pool.receive(group)
+            slots = pool.slots(group)
+            np.testing.assert_array_equal(rows[row, slots.start : slots.stop], step.observation)
+    first, held = rows.copy(), rows[0]
+    others = [pool.observation_rows(3) for _ in range(2)]
+    pool.send(0, np.zeros(4, np.int64), 0)
+    np.testing.assert_array_equal(others[1][0, :4], pool.receive(0).observation)
+    np.testing.assert_array_equal(held, first[0])
+    addresses = {array.ctypes.data for array in (rows, *others)}
+    assert len(addresses) == 3
+    del rows, held, others
+    assert pool.observation_rows(3).ctypes.data in addresses
+    for row in (-1, 3):
+        with pytest.raises(EnvError, match=r'row must be in \[0, 3\)') as caught:
+            pool.send(0, np.zeros(4, np.int64), row)
+        assert caught.value.code == 'ENV_OPTION'
+    pool.send(0, np.zeros(4, np.int64))
+    pool.receive(0)
+
+
 @pytest.mark.parametrize(
     'actions',
     [np.full(8, -1), np.full(8, 99), np.zeros(7, np.int64), np.zeros(8), np.zeros((8, 1), np.int64)],

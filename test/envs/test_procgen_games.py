@@ -77,7 +77,14 @@ def test_slot_seeds_are_fixed_for_ever():
 
 @pytest.mark.parametrize(
     ('games', 'envs', 'hosts', 'groups'),
-    [(GAMES, 64, 2, 1), (GAMES[:6], 64, 2, 2), (GAMES[:3], 7, 3, 1), (GAMES[:1], 5, 2, 5), (GAMES, 96, 5, 3)],
+    [
+        (GAMES, 64, 2, 1),
+        (GAMES[:6], 64, 2, 2),
+        (GAMES[:3], 7, 3, 1),
+        (GAMES[:1], 5, 2, 5),
+        (GAMES, 96, 5, 3),
+        (GAMES[:6], 96, 2, 3),
+    ],
 )
 def test_every_slot_has_one_host_and_hosts_cost_about_the_same(games, envs, hosts, groups, spec_of):
     sizes = {'num_envs': envs, 'num_hosts': hosts, 'num_groups': groups}
@@ -86,6 +93,11 @@ def test_every_slot_has_one_host_and_hosts_cost_about_the_same(games, envs, host
     shares = share_slots(parsed)
     slots = [slot for host in shares for group in host for run in group for slot in run]
     assert sorted(slots) == list(range(envs))
+    if groups % hosts == 0:
+        # Whole groups: no host waits for another.
+        assert all(sum(bool(host[group]) for host in shares) == 1 for group in range(groups))
+        assert {sum(map(bool, host)) for host in shares} == {groups // hosts}
+        return
     for group in range(groups):
         costs = [
             sum(GAME_MICROSECONDS[parsed.games[slot]] for run in host[group] for slot in run)

@@ -38,13 +38,36 @@ class CountingPool:
             is_truncated=np.zeros(B, dtype=bool),
         )
 
-    def send(self, group: int, actions: np.ndarray) -> None:
+    def observation_rows(self, count: int) -> None:
+        return None
+
+    def send(self, group: int, actions: np.ndarray, row: int | None = None) -> None:
+        assert row is None
         assert (actions.dtype, actions.shape) == (np.int64, (B,))
         self.actions.append(actions.tolist())
 
     def receive(self, group: int) -> SimpleNamespace:
         self.step += 1
         return self.current(group)
+
+
+class WritingPool(CountingPool):
+    """Writes each step's observations to the row that it is told, and shows nothing itself."""
+
+    def observation_rows(self, count: int) -> np.ndarray:
+        self.rows = np.zeros((count, B, 2), dtype=np.uint8)
+        return self.rows
+
+    def send(self, group: int, actions: np.ndarray, row: int | None = None) -> None:
+        assert row is not None
+        super().send(group, actions, None)
+        self.rows[row] = [[self.step + 1, slot] for slot in range(B)]
+
+    def current(self, group: int) -> SimpleNamespace:
+        step = super().current(group)
+        if self.step:
+            self.shown[:] = 255
+        return step
 
 
 def act_spec():
@@ -109,6 +132,17 @@ def test_an_unroll_of_t_steps_holds_t_plus_one_time_steps_and_t_actions():
     assert unroll.is_first[:, 0].tolist() == [True, False, False, True, False, False]
     assert unroll.records['actions'].shape == (5, B)
     assert pool.step == 5
+
+
+def test_a_pool_that_has_rows_writes_observations_there_itself():
+    copied, written = CountingPool(), WritingPool()
+    expected, unroll = (
+        collect(make_plan(5, torch.zeros(B)), copied),
+        collect(make_plan(5, torch.zeros(B)), written),
+    )
+    assert torch.equal(unroll.observation, expected.observation)
+    assert unroll.observation.data_ptr() == written.rows.ctypes.data
+    assert written.actions == copied.actions
 
 
 def test_an_action_answers_the_observation_of_its_own_row_with_the_noise_of_its_own_row():

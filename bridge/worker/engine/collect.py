@@ -26,8 +26,11 @@ class StepSource(Protocol):
     def current(self, group: int) -> Any:
         """The time step that awaits an action."""
 
-    def send(self, group: int, actions: np.ndarray) -> None:
-        """Starts a step."""
+    def observation_rows(self, count: int) -> np.ndarray | None:
+        """Memory that the pool itself writes observations to, if it has any."""
+
+    def send(self, group: int, actions: np.ndarray, row: int | None = None) -> None:
+        """Starts a step, whose observations also go to a row of `observation_rows`."""
 
     def receive(self, group: int) -> Any:
         """Waits for the step."""
@@ -76,25 +79,19 @@ class Unroll:
 
 def collect(plan: Plan, pool: StepSource) -> Unroll:
     """Runs `plan.length` steps of every slot. Group 0 is the whole pool."""
-    steps = TimeSteps(
-        plan.length + 1,
-        pool.num_envs,
-        pool.observation_shape,
-        pool.observation_dtype,
-        plan.graph.device,
-        one_row=not plan.store_observation,
-    )
+    steps = TimeSteps(pool, plan.length + 1, plan.graph.device, one_row=not plan.store_observation)
     call = _Caller(plan, steps)
     everyone = slice(0, pool.num_envs)
     act_seconds = env_seconds = 0.0
-    steps.take(0, pool.current(0), everyone)
+    steps.take(0, pool.current(0), everyone, written=False)
     with torch.inference_mode():
         for t in range(plan.length):
             started = time.perf_counter()
             actions = call(t)
             acted = time.perf_counter()
-            pool.send(0, actions)
-            steps.take(t + 1, pool.receive(0), everyone)
+            row = steps.row_to_write(t + 1)
+            pool.send(0, actions, row)
+            steps.take(t + 1, pool.receive(0), everyone, written=row is not None)
             act_seconds += acted - started
             env_seconds += time.perf_counter() - acted
             plan.tick()

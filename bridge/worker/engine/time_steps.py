@@ -1,48 +1,76 @@
-"""The time steps of an unroll, copied out of a pool's own memory one by one."""
+"""The time steps of an unroll, taken out of a pool's own memory one by one."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from srwm.worker.engine.calls import DTYPES
 
 
+class ObservationSource(Protocol):
+    """What time steps need to know of a pool."""
+
+    num_envs: int
+    observation_shape: tuple[int, ...]
+    observation_dtype: str
+
+    def observation_rows(self, count: int) -> np.ndarray | None:
+        """Memory that the pool itself writes observations to, if it has any."""
+
+
 class TimeSteps:
     """`observation`, `reward` and `is_first`, [rows, B, ...] each, on one device."""
 
-    def __init__(
-        self,
-        rows: int,
-        num_envs: int,
-        shape: tuple[int, ...],
-        dtype: str,
-        device: torch.device,
-        *,
-        one_row: bool,
-    ) -> None:
+    def __init__(self, pool: ObservationSource, rows: int, device: torch.device, *, one_row: bool) -> None:
         """With `one_row` every observation goes through the same row: nobody keeps them."""
+        batch = pool.num_envs
         self._last = 0 if one_row else rows - 1
-        self.observation = torch.empty((self._last + 1, num_envs, *shape), dtype=DTYPES[dtype], device=device)
-        self.reward = torch.empty((rows, num_envs), device=device)
-        self.is_first = torch.empty((rows, num_envs), dtype=torch.bool, device=device)
-        tensors = (self.observation, self.reward, self.is_first)
-        # numpy copies host memory at twice the speed of torch, while the environments wait.
-        self._views = tuple(tensor.numpy() for tensor in tensors) if device.type == 'cpu' else None
+        written = None if one_row or device.type != 'cpu' else pool.observation_rows(rows)
+        self._pool_writes = written is not None
+        self.observation = (
+            torch.empty(
+                (self._last + 1, batch, *pool.observation_shape),
+                dtype=DTYPES[pool.observation_dtype],
+                device=device,
+            )
+            if written is None
+            else torch.from_numpy(written)
+        )
+        self.reward = torch.empty((rows, batch), device=device)
+        self.is_first = torch.empty((rows, batch), dtype=torch.bool, device=device)
+        self._batch = batch
+        self._on_cpu = device.type == 'cpu'
+        if self._on_cpu:
+            # While the environments wait: numpy copies memory at twice the speed of torch, and for a few bytes a
+            # memoryview costs a fraction of either.
+            self._observation = self.observation.numpy()
+            self._reward = self.reward.numpy().reshape(-1).data
+            self._is_first = self.is_first.numpy().reshape(-1).data
 
     def row(self, t: int) -> int:
         """Where the observation of step t lies."""
         return min(t, self._last)
 
-    def take(self, t: int, step: Any, slots: slice) -> None:
-        """Copies step t of some slots; the pool may overwrite its own memory afterwards."""
-        if self._views is not None:
-            observation, reward, is_first = self._views
-            observation[self.row(t), slots] = step.observation
-            reward[t, slots] = step.reward
-            is_first[t, slots] = step.is_first
+    def row_to_write(self, t: int) -> int | None:
+        """The row that the pool shall write step t to, or None: `take` copies it then."""
+        return t if self._pool_writes else None
+
+    def take(self, t: int, step: Any, slots: slice, *, written: bool) -> None:
+        """Copies step t of some slots, observations only if the pool has not `written` them to their row itself.
+
+        The pool may overwrite its own memory afterwards.
+        """
+        if not self._on_cpu:
+            self.observation[self.row(t), slots].copy_(torch.from_numpy(step.observation))
+            self.reward[t, slots].copy_(torch.from_numpy(step.reward))
+            self.is_first[t, slots].copy_(torch.from_numpy(step.is_first))
             return
-        self.observation[self.row(t), slots].copy_(torch.from_numpy(step.observation))
-        self.reward[t, slots].copy_(torch.from_numpy(step.reward))
-        self.is_first[t, slots].copy_(torch.from_numpy(step.is_first))
+        if not written:
+            self._observation[self.row(t), slots] = step.observation
+        first = t * self._batch
+        flat = slice(first + slots.start, first + slots.stop)
+        self._reward[flat] = step.reward.data
+        self._is_first[flat] = step.is_first.data
