@@ -1,6 +1,7 @@
 // What may import what. The same table stands in docs/architecture.md; layers import rightwards only.
 const OF_SRC = {
   graph: [],
+  inspect: ['graph'],
   nn: ['graph'],
   objectives: ['graph', 'nn'],
   models: ['graph', 'nn'],
@@ -10,10 +11,11 @@ const OF_SRC = {
   evaluate: ['graph', 'nn', 'models', 'objectives', 'config', 'metrics', 'train'],
   setup: [],
   python: ['graph', 'setup'],
-  runs: ['graph', 'config', 'metrics', 'train', 'evaluate', 'setup'],
+  runs: ['graph', 'inspect', 'config', 'metrics', 'train', 'evaluate', 'setup'],
 };
 const OF_BRIDGE = {
   graph: ['protocol'],
+  inspect: ['protocol'],
   nn: [],
   objectives: [],
   models: [],

@@ -1,6 +1,7 @@
 /** What a config would run, without a worker: parameters, graphs, sources. */
 import type { ResolvedConfig } from '../config/index.ts';
 import type { Graph } from '../graph/index.ts';
+import { graphCost, moduleRows, type ModuleRow } from '../inspect/index.ts';
 import {
   actGraph,
   agentOf,
@@ -20,13 +21,27 @@ export interface Description extends ResolvedConfig {
     }[];
   };
   readonly graphs: Readonly<Record<string, string>>;
+  /** Of each graph's forward pass. */
+  readonly costs: Readonly<
+    Record<
+      string,
+      {
+        readonly flops: number;
+        readonly activation_bytes: number;
+        readonly modules: readonly ModuleRow[];
+      }
+    >
+  >;
 }
+
+/** How deep a module's path is shown: `encoder/stage0`. */
+export const MODULE_DEPTH = 2;
 
 const PROCGEN_ACTIONS = 15;
 const CATCH_ACTIONS = 3;
 
-export function describeConfig(resolved: ResolvedConfig): Description {
-  const { config } = resolved;
+/** The graphs that a run of this config acts and learns with, the acting one first. */
+export function graphsOf({ config }: ResolvedConfig): Graph[] {
   const spaces = spacesOf(config.environment);
   const agent = agentOf(config.model, config.train.bptt, spaces, config.environment.blank);
   const { numEnvs } = config.environment;
@@ -34,10 +49,14 @@ export function describeConfig(resolved: ResolvedConfig): Description {
   const sizes = { numEnvs, batchSize, unrollLength };
   const { algorithm } = config;
   const act = actGraph(agent, numEnvs, 'sampled');
-  const graphs: Graph[] =
-    algorithm.kind === 'impala'
-      ? [act, impalaObjective(agent, algorithm, sizes)]
-      : [act, ppoObjective(agent, algorithm, sizes), targetsGraph(agent, algorithm, unrollLength, numEnvs)];
+  return algorithm.kind === 'impala'
+    ? [act, impalaObjective(agent, algorithm, sizes)]
+    : [act, ppoObjective(agent, algorithm, sizes), targetsGraph(agent, algorithm, unrollLength, numEnvs)];
+}
+
+export function describeConfig(resolved: ResolvedConfig): Description {
+  const graphs = graphsOf(resolved);
+  const [act] = graphs as [Graph];
   const modules = act.declarations
     .map(({ name, tensor }) => ({
       name,
@@ -49,7 +68,19 @@ export function describeConfig(resolved: ResolvedConfig): Description {
     ...resolved,
     parameters: { total: modules.reduce((total, { count }) => total + count, 0), modules },
     graphs: Object.fromEntries(graphs.map((graph) => [graph.name, graph.text()])),
+    costs: Object.fromEntries(
+      graphs.map((graph) => {
+        const { flops, bytes } = graphCost(graph.spec);
+        const rows = moduleRows(graph.spec, MODULE_DEPTH, declaredIn(graph));
+        return [graph.name, { flops, activation_bytes: bytes, modules: rows }];
+      }),
+    ),
   };
+}
+
+/** Every parameter that a graph's program declares, also those that no output needs. */
+export function declaredIn(graph: Graph): { readonly name: string; readonly shape: readonly number[] }[] {
+  return graph.declarations.map(({ name, tensor }) => ({ name, shape: tensor.shape }));
 }
 
 /** What a pool would say of itself; a test holds it against the pools. */

@@ -1,5 +1,8 @@
 /** `srwm describe`: the resolved config with its sources, the parameters, the graphs. Needs no worker. */
+import path from 'node:path';
+import type { Graph } from '../../graph/index.ts';
 import type { Command } from '../command.ts';
+import type { Output } from '../output.ts';
 
 export const describe: Command = {
   name: 'describe',
@@ -7,25 +10,28 @@ export const describe: Command = {
   arguments: [{ name: '<preset>', description: 'a preset, a .ts file or a run directory' }],
   options: [
     { flags: '--set <key=value>', description: 'change one config key', repeatable: true },
-    { flags: '--graph', description: 'print the traced graphs as well' },
+    { flags: '--graph', description: 'print the traced graphs, each node with the line that made it' },
+    { flags: '--against <other>', description: 'print how the graphs of another preset, file or run differ' },
+    { flags: '--svg <file>', description: 'draw the learning graph into a file' },
   ],
   examples: [
     'describe procgen-easy',
     'describe quickstart --set model.core.kind=feed_forward',
     'describe tiny --graph',
+    'describe tiny --against quickstart',
+    'describe procgen-easy --svg model.svg',
   ],
-  run: async ({ arguments: words, list, flag, output, cwd }) => {
-    const [{ targetOf }, { describeConfig }, { SrwmError }] = await Promise.all([
-      import('../program.ts'),
-      import('../../runs/index.ts'),
-      import('../../../bridge/protocol/errors.ts'),
-    ]);
-    const target = await targetOf(words[0] ?? '', list('set'), cwd);
-    if (target.kind === 'function') {
-      throw new SrwmError(
-        'CONFIG_FILE',
-        `describe: "${target.name}" must export a config, but it exports a function.`,
-      );
+  run: async ({ arguments: words, list, flag, option, output, cwd }) => {
+    const [{ declaredIn, describeConfig, graphsOf, MODULE_DEPTH }, { listGraph, moduleTable }] =
+      await Promise.all([import('../../runs/index.ts'), import('../../inspect/index.ts')]);
+    const target = await configOf(words[0] ?? '', list('set'), cwd);
+    const traced = graphsOf(target.resolved);
+    const [other, file] = [option('against'), option('svg')];
+    if (file !== undefined) await draw(traced, path.resolve(cwd, file), output);
+    if (other !== undefined) {
+      const differences = await differencesOf(traced, graphsOf((await configOf(other, [], cwd)).resolved));
+      output.result(differences, textOf(differences));
+      return 0;
     }
     const description = describeConfig(target.resolved);
     const { sources, parameters, graphs } = description;
@@ -38,14 +44,77 @@ export const describe: Command = {
         ({ name, shape, count }) => `${name}  [${shape.join(', ')}]  ${count.toLocaleString('en')}`,
       ),
       `${parameters.total.toLocaleString('en')} parameters`,
+      ...traced.flatMap((graph) => [
+        '',
+        `${graph.name}, forward:`,
+        moduleTable(graph.spec, MODULE_DEPTH, declaredIn(graph)),
+      ]),
+      '',
       ...(flag('graph')
-        ? Object.values(graphs).flatMap((text) => ['', text])
+        ? traced.flatMap(({ spec }) => ['', listGraph(spec)])
         : [`graphs: ${Object.keys(graphs).join(', ')} (--graph prints them)`]),
     ];
     output.result(description, lines.join('\n'));
     return 0;
   },
 };
+
+async function configOf(word: string, sets: readonly string[], cwd: string) {
+  const [{ targetOf }, { SrwmError }] = await Promise.all([
+    import('../program.ts'),
+    import('../../../bridge/protocol/errors.ts'),
+  ]);
+  const target = await targetOf(word, sets, cwd);
+  if (target.kind === 'config') return target;
+  throw new SrwmError(
+    'CONFIG_FILE',
+    `describe: "${target.name}" must export a config, but it exports a function.`,
+  );
+}
+
+/** The learning graph is the one with a loss; it comes second. */
+async function draw(graphs: readonly Graph[], file: string, output: Output): Promise<void> {
+  const [{ drawGraph }, { writeFileSync }, { SrwmError }] = await Promise.all([
+    import('../../inspect/index.ts'),
+    import('node:fs'),
+    import('../../../bridge/protocol/errors.ts'),
+  ]);
+  const graph = (graphs[1] ?? graphs[0]) as Graph;
+  try {
+    writeFileSync(file, drawGraph(graph.spec));
+  } catch (cause) {
+    throw new SrwmError(
+      'CLI_INVALID_VALUE',
+      `describe: --svg must be a file that can be written, got "${file}".`,
+      {
+        cause,
+      },
+    );
+  }
+  output.note(`Drew graph ${graph.name} into ${file}.`);
+}
+
+type Differences = Readonly<Record<string, string>>;
+
+/** By graph name; '' where nothing differs. */
+async function differencesOf(ours: readonly Graph[], theirs: readonly Graph[]): Promise<Differences> {
+  const { diffGraphs } = await import('../../inspect/index.ts');
+  const names = [...new Set([...theirs, ...ours].map(({ name }) => name))];
+  return Object.fromEntries(
+    names.map((name) => {
+      const [before, after] = [theirs, ours].map((graphs) => graphs.find((graph) => graph.name === name));
+      if (before === undefined) return [name, '+ the whole graph'];
+      if (after === undefined) return [name, '- the whole graph'];
+      return [name, diffGraphs(before.spec, after.spec)];
+    }),
+  );
+}
+
+function textOf(differences: Differences): string {
+  return Object.entries(differences)
+    .map(([name, text]) => (text === '' ? `graph ${name}: the same` : text))
+    .join('\n');
+}
 
 function valueAt(config: unknown, key: string): unknown {
   return key.split('.').reduce((value: unknown, name) => (value as Record<string, unknown>)[name], config);
