@@ -37,18 +37,24 @@ class Call(NamedTuple):
 class Implementation:
     """One way to run an op: `refusal(call)` is empty where it serves the call, `describe()` says what it is.
 
-    Both run on every call or in `explain`, also under torch.compile: what they look up (a compiler, a device)
-    they look up once and hand out through torch.compiler.assume_constant_result.
+    `reluctance(call)` says why `auto` passes it over although it would serve. They run on every call or in
+    `explain`, also under torch.compile: what they look up (a compiler, a device) they look up once and hand out
+    through torch.compiler.assume_constant_result.
     """
 
     name: str
     refusal: Callable[[Call], str]
     describe: Callable[[], str]
+    reluctance: Callable[[Call], str] = lambda _: ''
+
+    def objection(self, call: Call, implementation: str) -> str:
+        """Returns why a call that asks for `implementation` does not get this one, or an empty string."""
+        return self.refusal(call) or (self.reluctance(call) if implementation == 'auto' else '')
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """Which implementation serves a call and why; `refused` holds the reason against each one that cannot."""
+    """Which implementation serves a call and why; `refused` holds the reason against each one that does not."""
 
     op: str
     implementation: str
@@ -104,7 +110,7 @@ def explain(
         checkpoint_every=checkpoint_every or 0,
     )
     chosen = choose(op, call, implementation)
-    refused = {one.name: why for one in TABLE[op] if (why := one.refusal(call))}
+    refused = {one.name: why for one in TABLE[op] if (why := one.objection(call, implementation))}
     what = next(one.describe() for one in TABLE[op] if one.name == chosen)
     if implementation != 'auto':
         reason = f'asked for by name: {what}'
@@ -118,7 +124,7 @@ def explain(
 def choose(op: str, call: Call, implementation: str) -> str:
     """Returns the implementation that serves; raises KERNEL_UNSUPPORTED where the one asked for cannot."""
     for one in TABLE[op]:
-        if implementation in ('auto', one.name) and not one.refusal(call):
+        if implementation in ('auto', one.name) and not one.objection(call, implementation):
             return one.name
     raise unsupported(op, call, implementation)
 
@@ -128,7 +134,7 @@ def unsupported(op: str, call: Call, implementation: str) -> KernelError:
     if implementation not in refusals:
         requirement = f'implementation must be one of {["auto", *refusals]}, got {implementation!r}.'
         return KernelError('KERNEL_UNSUPPORTED', f'{op}: {requirement}')
-    could = [name for name, why in refusals.items() if not why]
+    could = [one.name for one in TABLE[op] if not one.objection(call, 'auto')]
     return KernelError(
         'KERNEL_UNSUPPORTED',
         f'{op}: implementation "{implementation}" cannot serve this call: {refusals[implementation]}.',

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..dispatch import Call, Implementation, choose, register
 from ..sequences import full_precision, one_for_each, under_autocast
-from . import reference_op  # noqa: F401 (defines the reference's ops)
+from ..triton_device import describe, refusal, reluctance
+from . import reference_op, triton_op  # noqa: F401 (both define ops)
 from .arguments import check, state_dtype
 from .registration import register_autograd, register_fakes
 
@@ -80,4 +81,8 @@ register_autograd('reference', twice=True)
 register(
     'delta_rule',
     Implementation(name='reference', refusal=lambda _: '', describe=lambda: 'plain torch, on any device'),
+)
+register(
+    'delta_rule',
+    Implementation(name='triton', refusal=refusal, describe=describe, reluctance=reluctance),
 )

@@ -7,7 +7,9 @@ from torch import Tensor
 
 from ..dispatch import Call, Implementation, choose, register
 from ..sequences import full_precision, one_for_each
-from . import cpu_op, reference_op
+from ..triton_device import describe as describe_triton
+from ..triton_device import reluctance
+from . import cpu_op, reference_op, triton_op
 from .arguments import check
 from .registration import register_autograd, register_fakes
 
@@ -66,6 +68,10 @@ def srwm(
 
 register_fakes('reference', reference_op.saved_shape)
 register_autograd('reference', reference_op.second_derivative)
+register(
+    'srwm',
+    Implementation(name='triton', refusal=triton_op.refusal, describe=describe_triton, reluctance=reluctance),
+)
 register('srwm', Implementation(name='cpu', refusal=cpu_op.refusal, describe=cpu_op.describe))
 register(
     'srwm',

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
+
+# Without a GPU, Triton's kernels run in its interpreter, which must be chosen before their modules are imported.
+os.environ['TRITON_INTERPRET'] = os.environ.get('TRITON_INTERPRET', str(int(not torch.cuda.is_available())))
 
 from srwm.kernels import srwm
 from srwm.kernels.dispatch import TABLE
@@ -19,8 +24,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from ops import OPS, Op
 
+INTERPRETED = os.environ['TRITON_INTERPRET'] == '1'
+
 # Implementation and, for the compiled one, the instruction set that float32 is limited to.
-VARIANTS = {'reference': None, 'cpu-portable': 0, 'cpu-avx2': 1, 'cpu-avx512': 2}
+VARIANTS = {'reference': None, 'cpu-portable': 0, 'cpu-avx2': 1, 'cpu-avx512': 2, 'triton': None}
+
+# Steps, summed over chains, of the longest shape that runs in Triton's interpreter.
+INTERPRETER_STEPS = 24
 
 
 @pytest.fixture(autouse=True)
@@ -35,8 +45,10 @@ def one_thread() -> Iterator[None]:
 def variant(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each implementation by name, the compiled one once for every instruction set."""
     level = VARIANTS[request.param]
+    if request.param == 'triton':
+        in_time(request)
     if level is None:
-        yield 'reference'
+        yield request.param
         return
     if cpu_op.missing():
         pytest.skip(f'the compiled kernels are missing: {cpu_op.missing()}')
@@ -46,6 +58,13 @@ def variant(request: pytest.FixtureRequest) -> Iterator[str]:
         pytest.skip(f'this processor has no {name}')
     yield 'cpu'
     cpu_op.instruction_set(2)
+
+
+def in_time(request: pytest.FixtureRequest) -> None:
+    """Skips what Triton's interpreter, at several milliseconds a step of one chain, has no time for."""
+    steps, batch, heads, head_dim, _ = request.node.callspec.params.get('shape', (0, 0, 0, 0, 0))
+    if INTERPRETED and steps * batch * heads * max(1, head_dim // 32) > INTERPRETER_STEPS:
+        pytest.skip("too long for Triton's interpreter; runs where torch finds a GPU")
 
 
 @pytest.fixture(params=OPS)
@@ -59,20 +78,40 @@ def run_op(op: Op, variant: str) -> Callable:
     """The op with the implementation of the variant forced."""
     if variant not in {one.name for one in TABLE[op.name]}:
         pytest.skip(f'{op.name} has no {variant} implementation')
-    return functools.partial(op.function, implementation=variant)
+    return forced(op.function, variant)
 
 
 @pytest.fixture
 def run(variant: str) -> Callable:
     """`srwm` with the implementation of the variant forced."""
-    return functools.partial(srwm, implementation=variant)
+    return forced(srwm, variant)
 
 
-@pytest.fixture(params=('reference', 'cpu'))
+def forced(function: Callable, variant: str) -> Callable:
+    """An op with its implementation forced, on a GPU where that implementation wants one."""
+    called = functools.partial(function, implementation=variant)
+    return called if variant != 'triton' or INTERPRETED else functools.partial(on_gpu, called)
+
+
+def on_gpu(function: Callable, *inputs: Tensor | None, **options: object) -> tuple[Tensor, ...]:
+    """Calls a function of CPU tensors on the GPU; gradients flow through the copies."""
+
+    def moved(value: object) -> object:
+        return value.cuda() if isinstance(value, Tensor) else value
+
+    found = function(*map(moved, inputs), **{key: moved(value) for key, value in options.items()})
+    return tuple(value.cpu() for value in found)
+
+
+@pytest.fixture(params=('reference', 'cpu', 'triton'))
 def implementation(request: pytest.FixtureRequest) -> str:
     """Each implementation once, where the instruction set does not matter."""
     if request.param == 'cpu' and cpu_op.missing():
         pytest.skip(f'the compiled kernels are missing: {cpu_op.missing()}')
+    if request.param == 'triton':
+        if not INTERPRETED:
+            pytest.skip("calls the op on CPU tensors: TRITON_INTERPRET=1 runs it in Triton's interpreter")
+        in_time(request)
     return request.param
 
 

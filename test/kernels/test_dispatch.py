@@ -112,14 +112,35 @@ def test_explain_says_why() -> None:
     else:
         assert found.implementation == 'cpu'
         assert 'compiled kernels' in found.reason
-        assert not found.refused
+        assert 'cpu' not in found.refused
     elsewhere = explain('srwm', device='cuda:0')
-    assert elsewhere.implementation == 'reference'
-    assert 'got cuda' in elsewhere.reason
+    assert 'got cuda' in elsewhere.refused['cpu']
+    if not torch.cuda.is_available():
+        assert elsewhere.implementation == 'reference'
+        assert 'got cuda' in elsewhere.reason
     assert (
         explain('srwm', device='cpu', implementation='reference').reason
         == 'asked for by name: plain torch, on any device'
     )
+
+
+def test_triton_says_what_it_needs_and_its_interpreter_serves_by_name_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv('TRITON_INTERPRET', '1')
+    assert explain('srwm', device='cpu').implementation != 'triton'
+    assert 'by name only' in explain('srwm', device='cpu').refused['triton']
+    assert 'interpreter' in explain('srwm', device='cpu', implementation='triton').reason
+    with pytest.raises(
+        KernelError, match=r'head_dim is at most 128, got 129\. These can: (cpu, )?reference; or'
+    ):
+        explain('srwm', device='cpu', head_dim=129, implementation='triton')
+    with pytest.raises(KernelError, match='TRITON_INTERPRET is set'):
+        explain('srwm', device='cuda', implementation='triton')
+    monkeypatch.setenv('TRITON_INTERPRET', '0')
+    with pytest.raises(KernelError, match='runs on cuda tensors, got cpu') as raised:
+        call(implementation='triton')
+    assert raised.value.code == 'KERNEL_UNSUPPORTED'
 
 
 def test_explain_lists_what_would_serve_the_call_described() -> None:

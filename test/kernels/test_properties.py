@@ -163,7 +163,8 @@ def test_gradients_equal_finite_differences(
             state = () if carried else (None,)
             return op.function(*inputs, *state, case.is_first, implementation=op_implementation, **options)
 
-        assert torch.autograd.gradcheck(function, leaves)
+        # Triton's interpreter has time for projections of the Jacobian only.
+        assert torch.autograd.gradcheck(function, leaves, fast_mode=op_implementation == 'triton')
 
 
 @pytest.mark.parametrize('as_op', [True, False], ids=['op', 'plain'])

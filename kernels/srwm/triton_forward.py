@@ -1,0 +1,129 @@
+"""The forward recurrence of one chain in Triton (README.md, "Triton form"): the state stays in registers."""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+from ..triton_reduce import MAX, SUM
+from ..triton_tiles import span
+from .triton_tiles import load_weights, store_weights
+
+
+@triton.jit(do_not_specialize=['T', 'H'])
+def forward_kernel(
+    x_p,
+    w_p,
+    delta_p,
+    first_p,
+    cu_p,
+    y_p,
+    end_p,
+    saved_p,
+    T,
+    B,
+    H,
+    x_t,
+    x_b,
+    x_h,
+    w_h,
+    w_d,
+    delta_n,
+    delta_h,
+    delta_d,
+    first_t,
+    first_b,
+    D: tl.constexpr,
+    Y: tl.constexpr,
+    DP: tl.constexpr,
+    YP: tl.constexpr,
+    INPUT_SOFTMAX: tl.constexpr,
+    STEP: tl.constexpr,
+):
+    """One program a chain; `delta_p`, `first_p`, `cu_p` and `saved_p` may be None. saved is [B,H,T,width]."""
+    ACC: tl.constexpr = w_p.dtype.element_ty
+    C: tl.constexpr = Y + 2 * D + 4
+    WIDTH: tl.constexpr = D + Y if STEP else 4 * D + Y + 8
+    chain = tl.program_id(0).to(tl.int64)
+    n, h = chain // H, chain % H
+    begin, end, b = span(cu_p, n, T)
+    e, c, j = tl.arange(0, DP), tl.arange(0, YP), tl.arange(0, 4)
+
+    w_p += h * w_h
+    end_p += chain * (D * C)
+    wy, wq, wk, wb = load_weights(w_p, w_d, D, Y, DP, YP)
+    if delta_p is not None:
+        ay, aq, ak, ab = load_weights(delta_p + n * delta_n + h * delta_h, delta_d, D, Y, DP, YP)
+        wy, wq, wk, wb = wy + ay, wq + aq, wk + ak, wb + ab
+
+    x_p += begin * x_t + b * x_b + h * x_h
+    y_p += ((begin * B + b) * H + h) * Y
+    # The loads of a step are made one step ahead: the recurrence would wait for them.
+    x_next = tl.load(x_p + e, mask=e < tl.where(begin < end, D, 0), other=0.0)
+    if first_p is not None:
+        first_p += begin * first_t + b * first_b
+        first_next = tl.load(first_p, mask=begin < end, other=0)
+    if saved_p is not None:
+        saved_p += ((b * H + h) * T + begin) * WIDTH
+    for t in range(begin, end):
+        x = x_next.to(ACC)
+        x_p += x_t
+        x_next = tl.load(x_p + e, mask=e < tl.where(t + 1 < end, D, 0), other=0.0)
+        if first_p is not None:
+            first = first_next
+            first_p += first_t
+            first_next = tl.load(first_p, mask=t + 1 < end, other=0)
+            if first != 0:
+                wy, wq, wk, wb = load_weights(w_p, w_d, D, Y, DP, YP)
+        if INPUT_SOFTMAX:
+            x = tl.where(e < D, x, float('-inf'))
+            x = tl.exp(x - tl.reduce(x, 0, MAX))
+            x = x / tl.reduce(x, 0, SUM)
+
+        tl.store(y_p + c, tl.reduce(wy * x[:, None], 0, SUM), mask=c < Y)
+        q = tl.where(e < D, tl.reduce(wq * x[:, None], 0, SUM), float('-inf'))
+        k = tl.where(e < D, tl.reduce(wk * x[:, None], 0, SUM), float('-inf'))
+        beta = 1.0 / (1.0 + tl.exp(-tl.reduce(wb * x[:, None], 0, SUM)))
+        q = tl.exp(q - tl.reduce(q, 0, MAX))
+        k = tl.exp(k - tl.reduce(k, 0, MAX))
+        q = q / tl.reduce(q, 0, SUM)
+        k = k / tl.reduce(k, 0, SUM)
+        beta_y = tl.reduce(tl.where(j == 0, beta, 0.0), 0, SUM)
+        beta_q = tl.reduce(tl.where(j == 1, beta, 0.0), 0, SUM)
+        beta_k = tl.reduce(tl.where(j == 2, beta, 0.0), 0, SUM)
+        beta_b = tl.reduce(tl.where(j == 3, beta, 0.0), 0, SUM)
+
+        difference = (q - k)[:, None]
+        in_y = beta_y * tl.reduce(wy * difference, 0, SUM)
+        in_q = beta_q * tl.reduce(wq * difference, 0, SUM)
+        in_k = beta_k * tl.reduce(wk * difference, 0, SUM)
+        in_b = beta_b * tl.reduce(wb * difference, 0, SUM)
+        wy += k[:, None] * in_y[None]
+        wq += k[:, None] * in_q[None]
+        wk += k[:, None] * in_k[None]
+        wb += k[:, None] * in_b[None]
+
+        y_p += tl.cast(B, tl.int64) * H * Y
+        if saved_p is not None:
+            if STEP:
+                tl.store(saved_p + e, k, mask=e < D)
+                tl.store(saved_p + D + c, in_y, mask=c < Y)
+            else:
+                tl.store(saved_p + e, q, mask=e < D)
+                tl.store(saved_p + D + e, k, mask=e < D)
+                tl.store(saved_p + 2 * D + e, in_q, mask=e < D)
+                tl.store(saved_p + 3 * D + e, in_k, mask=e < D)
+                tl.store(saved_p + 4 * D + c, in_y, mask=c < Y)
+                tl.store(saved_p + (4 * D + Y) + j, in_b)
+                tl.store(saved_p + (4 * D + Y + 4) + j, beta)
+            saved_p += WIDTH
+
+    if begin < end:
+        oy, oq, ok, ob = load_weights(w_p, w_d, D, Y, DP, YP)
+        store_weights(end_p, wy - oy, wq - oq, wk - ok, wb - ob, D, Y, DP, YP)
+    elif delta_p is not None:
+        # The state itself, not (w + state) - w: a sequence of no steps changes no bit of it.
+        ay, aq, ak, ab = load_weights(delta_p + n * delta_n + h * delta_h, delta_d, D, Y, DP, YP)
+        store_weights(end_p, ay, aq, ak, ab, D, Y, DP, YP)
+    else:
+        store_weights(end_p, wy * 0, wq * 0, wk * 0, wb * 0, D, Y, DP, YP)
