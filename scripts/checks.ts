@@ -75,6 +75,7 @@ export const typescriptChecks: readonly Check[] = [
 export const pythonChecks: readonly Check[] = [
   python('lint (ruff)', 'ruff', 'check', '--output-format', 'concise', ...pythonFolders()),
   python('format (ruff)', 'ruff', 'format', '--check', '--output-format', 'concise', ...pythonFolders()),
+  python('Dockerfile (hadolint)', 'hadolint', 'Dockerfile'),
   python('layers of Python (import-linter)', 'lint-imports'),
   program('types (pyright)', 'pyright'),
 ];

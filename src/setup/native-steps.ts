@@ -66,7 +66,7 @@ export const kernelsStep: Step = {
 
   isDone: (journal, goal) => {
     const entry = journal.kernels;
-    if (entry === undefined || entry.key !== kernelsKey(journal, goal)) return false;
+    if (entry === undefined || entry.key !== kernelsKey(journal, goal, entry.path !== null)) return false;
     return entry.path === null || existsSync(entry.path);
   },
 
@@ -76,18 +76,21 @@ export const kernelsStep: Step = {
     if (report === null) throw tools.failed(result);
     const { built, path: library, reason } = report;
     if (library === null) tools.say(`no compiled kernels: ${reason ?? 'no reason given'}`);
-    return { ...journal, kernels: { key: kernelsKey(journal, goal), built, path: library, reason } };
+    return { ...journal, kernels: { key: kernelsKey(journal, goal, library !== null), built, path: library, reason } };
   },
 };
 
-/** Sources, cache and compiler: one that is installed later is used at the next command. */
-function kernelsKey(journal: Journal, goal: Goal): string {
+/**
+ * Sources, cache, and the compiler where none was found before: one that is installed later is used at the next command,
+ * and kernels that were built need none any more (an image carries them without it).
+ */
+function kernelsKey(journal: Journal, goal: Goal, hasLibrary: boolean): string {
   const folder = path.join(goal.places.package, 'kernels');
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => /\.(cpp|c|h)$/.test(name) || name === 'build.py')
     .sort();
   const sources = names.map((name) => readFileSync(path.join(folder, name)));
-  const compiler = findCompiler(goal.environment) ?? '';
+  const compiler = hasLibrary ? '' : (findCompiler(goal.environment) ?? '');
   return keyOf(goal.places.cache, compiler, journal.packages?.key ?? '', ...sources);
 }
 
