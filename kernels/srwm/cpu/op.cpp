@@ -9,6 +9,7 @@
 #include <optional>
 #include <tuple>
 
+#include "../../cpu/instruction_set.h"
 #include "args.h"
 
 namespace {
@@ -36,6 +37,8 @@ std::atomic<int64_t> level{best_level()};
 }  // namespace
 
 namespace srwm {
+int64_t instruction_set_level() { return level; }
+
 template <>
 const Kernels<float>& chosen_kernels<float>() {
 #if defined(__x86_64__)

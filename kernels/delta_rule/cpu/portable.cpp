@@ -1,0 +1,13 @@
+// The kernels in plain C++: float64 everywhere, float32 where no tuned instruction set exists.
+#include "../../cpu/vec_portable.h"
+
+#include "backward.h"
+#include "forward.h"
+#include "step.h"
+
+namespace delta_rule {
+const Kernels<float> kernels_portable_float = {forward_generic<Portable<float>>, backward_generic<Portable<float>>,
+                                               step_generic<Portable<float>>};
+const Kernels<double> kernels_portable_double = {forward_generic<Portable<double>>, backward_generic<Portable<double>>,
+                                                 step_generic<Portable<double>>};
+}
