@@ -14,6 +14,7 @@ export {
   clamp,
   cos,
   cumsum,
+  deltaRule,
   dim,
   div,
   elu,

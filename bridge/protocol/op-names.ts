@@ -229,6 +229,7 @@ export const opNames = [
   'srwm.random_normal',
   // Our own.
   'srwm.srwm',
+  'srwm.delta_rule',
   'srwm.scan',
   'srwm.checkpoint',
 ] as const;

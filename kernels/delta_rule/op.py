@@ -10,7 +10,7 @@ from torch import Tensor
 from ..dispatch import Call, Implementation, choose, register
 from ..sequences import full_precision, one_for_each, under_autocast
 from ..triton_device import describe, refusal, reluctance
-from . import reference_op, triton_op  # noqa: F401 (both define ops)
+from . import cpu_op, reference_op, triton_op  # noqa: F401 (both others define ops)
 from .arguments import check, state_dtype
 from .registration import register_autograd, register_fakes
 
@@ -78,6 +78,7 @@ def saved_shape(k: Tensor, v: Tensor) -> tuple[int, ...]:
 
 register_fakes('reference', saved_shape)
 register_autograd('reference', twice=True)
+register('delta_rule', Implementation(name='cpu', refusal=cpu_op.refusal, describe=cpu_op.describe))
 register(
     'delta_rule',
     Implementation(name='reference', refusal=lambda _: '', describe=lambda: 'plain torch, on any device'),

@@ -1,4 +1,4 @@
-"""Loads the compiled ops srwm::forward_cpu and srwm::backward_cpu."""
+"""The compiled ops srwm::forward_cpu and srwm::backward_cpu."""
 
 from __future__ import annotations
 
@@ -7,27 +7,11 @@ import functools
 import torch
 from torch import Tensor
 
+from ..cpu_library import instruction_set, load
 from ..dispatch import Call
 from .registration import register_autograd, register_fakes
 
 STEP = torch.library.Library('srwm', 'FRAGMENT')
-
-
-@functools.cache
-def load() -> str | None:
-    """Builds and loads the compiled ops once a process; returns why they are missing, or None."""
-    # Imported late so that `python -m srwm.kernels.build` does not find itself already imported.
-    from ..build import build
-
-    found = build()
-    if found.path is None:
-        return found.reason
-    try:
-        torch.ops.load_library(found.path)
-    except OSError as error:
-        return f'the compiled library does not load: {error}'
-    register()
-    return None
 
 
 @functools.cache
@@ -43,7 +27,10 @@ def register() -> None:
 @torch.compiler.assume_constant_result
 def missing() -> str:
     """Returns why the compiled ops are missing, or an empty string; a constant to torch.compile."""
-    return load() or ''
+    why = load()
+    if why is None:
+        register()
+    return why or ''
 
 
 def refusal(call: Call) -> str:
@@ -63,8 +50,3 @@ def saved_shape(x: Tensor, y_dim: int, step: bool, states: int) -> tuple[int, ..
     time, batch, heads, head_dim = x.shape
     head, y = -(-head_dim // 16) * 16, -(-y_dim // 16) * 16
     return batch, heads, time, head + y if step else 4 * head + y + 20
-
-
-def instruction_set(limit: int = -1) -> str:
-    """Returns the instruction set of float32, after a limit of 0, 1 or 2 has set the best one up to it."""
-    return ('portable', 'avx2', 'avx512')[torch.ops.srwm.cpu_instruction_set(limit)]

@@ -112,6 +112,10 @@ def _srwm(inputs: list[Any], attrs: Attributes, device: torch.device) -> Call:
     return Call(kernels.srwm, tuple(inputs), {'input_softmax': attrs['input_softmax'], 'bptt': attrs['bptt']})
 
 
+def _delta_rule(inputs: list[Any], attrs: Attributes, device: torch.device) -> Call:
+    return Call(kernels.delta_rule, tuple(inputs), {'bptt': attrs['bptt']})
+
+
 LOWERINGS: dict[str, Lowering] = {
     'aten.add.Tensor': plain(torch.add),
     'aten.add.Scalar': with_attributes(torch.add, 'other'),
@@ -202,6 +206,7 @@ LOWERINGS: dict[str, Lowering] = {
     'srwm.random_uniform': _random(random_uniform),
     'srwm.random_normal': _random(random_normal),
     'srwm.srwm': _srwm,
+    'srwm.delta_rule': _delta_rule,
     **POINTWISE,
     **TENSORS,
     **LAYERS,

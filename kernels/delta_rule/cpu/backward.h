@@ -29,7 +29,9 @@ struct BackwardChain {
     written = space.take(steps * VP);
     dbeta = space.take(steps);
     memory = space.take(16 * A::block * (KP > VP ? KP : VP));
-    for (S** buffer : {&q_row, &k_row[0], &k_row[1], &zeros}) *buffer = space.take(KP);
+    q_row = space.take(KP);
+    for (S*& buffer : k_row) buffer = space.take(KP);
+    zeros = space.take(KP);
     do_row = space.take(VP);
     rows = reinterpret_cast<V*>(space.take(16 * KP));
   }

@@ -17,7 +17,9 @@ struct ForwardChain {
   ForwardChain(int64_t key_dim, int64_t value_dim)
       : key(key_dim), value(value_dim), space(16 * A::block * key_dim + 4 * padded(key_dim)) {
     memory = space.take(16 * A::block * key.n);
-    for (S** buffer : {&q_row, &k_row[0], &k_row[1], &zeros}) *buffer = space.take(key.n);
+    q_row = space.take(key.n);
+    for (S*& buffer : k_row) buffer = space.take(key.n);
+    zeros = space.take(key.n);
   }
 
   void run(const Forward<S>& f, int64_t chain) {

@@ -59,3 +59,24 @@ export function srwm(
   const [y, next] = emitAll('srwm.srwm', [x, w, fastWeightDelta, isFirst], attrs) as [Tensor, Tensor];
   return { y, fastWeightDelta: next };
 }
+
+/**
+ * A memory that is written by the delta rule, over a whole unroll (Schlag et al., ICML 2021, section 4.2).
+ *
+ * q, k [T, B, H, K], already activated; v [T, B, H, V]; beta [T, B, H], the rate of each write, after its sigmoid;
+ * fastWeights [B, H, K, V], rows are keys; isFirst [T, B] bool sends them back to zero before step t. Each step
+ * writes W += k (beta (v - k W)) and then reads o = q W. Returns o [T, B, H, V] and the final fastWeights.
+ */
+export function deltaRule(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  beta: Tensor,
+  fastWeights: Tensor,
+  isFirst: Tensor,
+  options: { readonly bptt: Bptt },
+): { readonly o: Tensor; readonly fastWeights: Tensor } {
+  const inputs = [q, k, v, beta, fastWeights, isFirst];
+  const [o, next] = emitAll('srwm.delta_rule', inputs, { bptt: options.bptt }) as [Tensor, Tensor];
+  return { o, fastWeights: next };
+}

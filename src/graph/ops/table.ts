@@ -3,6 +3,7 @@ import type { WireOp } from '../../../bridge/protocol/op-names.ts';
 import { checkpointOps } from '../checkpoint-rules.ts';
 import { scanOps } from '../scan-rules.ts';
 import type { OpDefinition } from './definition.ts';
+import { deltaRuleOps } from './delta-rule.ts';
 import { elementwiseOps } from './elementwise.ts';
 import { indexingOps } from './indexing.ts';
 import { layerOps } from './layers.ts';
@@ -31,6 +32,7 @@ export const opTable = {
   ...normalizationOps,
   ...lossOps,
   ...sourceOps,
+  ...deltaRuleOps,
   ...scanOps,
   ...checkpointOps,
 } as const satisfies Record<WireOp, OpDefinition<never>>;

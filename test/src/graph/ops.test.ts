@@ -155,6 +155,18 @@ const cases: Readonly<Record<WireOp, Case>> = {
     // Equal columns make q equal to k, so that no step changes w: y is x W_y.
     gives: [0.5, 0.5, 0, 0],
   },
+  'srwm.delta_rule': {
+    given: [tensor([1, 0, 1, 0], [2, 1, 1, 2]), tensor([1, 0], [2, 1], 'bool')],
+    program: (keys, isFirst) => {
+      const v = g.full([2, 1, 1, 3], 4);
+      const beta = g.full([2, 1, 1], 0.25);
+      const carried = g.full([1, 1, 2, 3], 8);
+      const result = g.deltaRule(keys, keys, v, beta, carried, isFirst, { bptt: 'unroll' });
+      return [result.o, result.fastWeights];
+    },
+    // The first step forgets the 8; each write moves the read value a quarter of its way to 4.
+    gives: [1, 1, 1, 1.75, 1.75, 1.75],
+  },
   'srwm.scan': one(
     (a) => {
       const { carry, ys } = g.scan(

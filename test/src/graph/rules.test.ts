@@ -75,4 +75,29 @@ describe('a rule', () => {
     expect(apply(x, w, [2, 3, 4, 15], [5, 2])).toContain('fast_weight_delta must be [2, 3, 4, 16]');
     expect(apply(x, w, delta, [2, 5])).toContain('is_first must be [5, 2], got [2, 5]');
   });
+
+  it('of the delta rule names the shape that each input must have', () => {
+    const right = [
+      [5, 2, 3, 4],
+      [5, 2, 3, 4],
+      [5, 2, 3, 6],
+      [5, 2, 3],
+      [2, 3, 4, 6],
+      [5, 2],
+    ];
+    const apply = (wrong: number, shape: readonly number[]) =>
+      fault(() => {
+        const shapes = right.map((one, i) => (i === wrong ? shape : one));
+        const [q, k, v, beta, state] = shapes.slice(0, 5).map((one) => g.zeros(one)) as g.Tensor[] &
+          [g.Tensor, g.Tensor, g.Tensor, g.Tensor, g.Tensor];
+        return g.deltaRule(q, k, v, beta, state, g.zeros(shapes[5]!, 'bool'), { bptt: 'step' }).o;
+      });
+    expect(apply(0, [5, 2, 12])).toContain('q must have 4 dimensions');
+    expect(apply(1, [5, 2, 3, 6])).toContain('k must be [5, 2, 3, 4] for q [5, 2, 3, 4], got [5, 2, 3, 6]');
+    expect(apply(2, [5, 2, 2, 6])).toContain('v must be [5, 2, 3, 6]');
+    expect(apply(2, [5, 2, 3, 0])).toContain('v must have a value size of at least 1');
+    expect(apply(3, [5, 2, 3, 1])).toContain('beta must be [5, 2, 3]');
+    expect(apply(4, [2, 3, 6, 4])).toContain('fast_weights must be [2, 3, 4, 6]');
+    expect(apply(5, [2, 5])).toContain('is_first must be [5, 2]');
+  });
 });

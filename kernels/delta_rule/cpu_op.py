@@ -1,0 +1,44 @@
+"""The compiled ops delta_rule::forward_cpu and delta_rule::backward_cpu."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor
+
+from ..cpu_library import instruction_set, load
+from ..dispatch import Call
+from .registration import register_autograd, register_fakes
+
+
+@functools.cache
+def register() -> None:
+    """Tells torch about the loaded ops, which it accepts once a process."""
+    register_fakes('cpu', saved_shape)
+    register_autograd('cpu', twice=False)
+
+
+@torch.compiler.assume_constant_result
+def missing() -> str:
+    """Returns why the compiled ops are missing, or an empty string; a constant to torch.compile."""
+    why = load()
+    if why is None:
+        register()
+    return why or ''
+
+
+def refusal(call: Call) -> str:
+    """Returns why the compiled ops cannot serve a call, or an empty string."""
+    return missing() if call.device_type == 'cpu' else f'it runs on cpu tensors, got {call.device_type}'
+
+
+def describe() -> str:
+    """Says what runs: `explain` quotes it."""
+    return f'compiled kernels for this processor (float32: {instruction_set()})'
+
+
+def saved_shape(k: Tensor, v: Tensor) -> tuple[int, ...]:
+    """Returns [B,H,T,V]: one chain's differences v - k W lie together, padded to sixteen lanes."""
+    time, batch, heads, value_dim = v.shape
+    return batch, heads, time, -(-value_dim // 16) * 16
