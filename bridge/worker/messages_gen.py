@@ -550,6 +550,22 @@ REMEDIES: dict[str, str] = {
     'SETUP_VENV_FOREIGN': 'Move it away, or run srwm in a folder with a package.json of its own.',
     'SETUP_STEP': 'Read the lines that the message quotes; "srwm doctor" says what this machine lacks.',
     'SETUP_NOT_BUILT': 'Run "npm run build".',
+    'PYTHON_FILE': "Give a path relative to the file that calls, or new URL('./file.py', import.meta.url).",
+    'PYTHON_IMPORT': 'Look at the Python line that the message names.',
+    'PYTHON_FUNCTION': 'Call one of the functions that the message lists.',
+    'PYTHON_EXCEPTION': (
+        'Look at the Python line that the message names; error.detail.traceback holds all of it.'
+    ),
+    'PYTHON_VALUE': 'Send and return numbers, text, lists and dicts.',
+    'PYTHON_SIZE': 'Keep arrays in the worker as tensors, or write them to a file and pass its path.',
+    'PYTHON_TIMEOUT': (
+        'Give python(file, { timeoutMs }) more time, or mend what hangs; python(...) starts anew.'
+    ),
+    'PYTHON_LOST': (
+        'Read what it printed on stderr; python(file) starts a new one, without what the old one held.'
+    ),
+    'PYTHON_CLOSED': 'Await every call before the end of its "await using" and before closePython().',
+    'PYTHON_START': 'Run "srwm doctor" to see what is missing.',
     'CLI_UNKNOWN_COMMAND': 'Run "srwm --help" for the list.',
     'CLI_UNKNOWN_OPTION': 'Run the command with --help for its options.',
     'CLI_MISSING_COMMAND': 'Run "srwm --help" for the list.',
