@@ -111,6 +111,12 @@ export const optimizerSchema = z
   .meta({ id: 'OptimizerSpec' });
 export type OptimizerSpec = z.infer<typeof optimizerSchema>;
 
+/** Which implementation serves an op of a graph on this worker, and why. */
+export const kernelUseSchema = z
+  .strictObject({ op: z.string(), implementation: z.string(), reason: z.string() })
+  .meta({ id: 'KernelUse', description: 'What dispatch chose for a recurrence of a graph.' });
+export type KernelUse = z.infer<typeof kernelUseSchema>;
+
 const savedFile = z
   .strictObject({ name: z.string(), bytes: z.int().min(0), sha256: z.string() })
   .meta({ id: 'SavedFile' });
@@ -130,7 +136,9 @@ export const verbs = {
     request: z
       .strictObject({ hash: id, graph: graphSpecSchema })
       .meta({ id: 'LoadGraph', description: 'Builds a graph once; later requests name it by hash.' }),
-    reply: z.strictObject({ cached: z.boolean(), build_seconds: seconds }).meta({ id: 'LoadGraphReply' }),
+    reply: z
+      .strictObject({ cached: z.boolean(), build_seconds: seconds, kernels: z.array(kernelUseSchema) })
+      .meta({ id: 'LoadGraphReply' }),
   },
   create_parameters: {
     request: z.strictObject({ set: id, graph: id, inputs: bindings }).meta({

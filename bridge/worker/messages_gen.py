@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_HASH = 'e2d1385de718f880974620bf21fad419d80ac65b357c09e157b1f4e11960edf3'
+PROTOCOL_HASH = '81e2e8f1e2dcb57e76e65c923d63a78cea4b912f9285a2ffbca1d7421ba03769'
 MAX_FRAMES = 4096
 MAX_FRAME_BYTES = 1073741824
 

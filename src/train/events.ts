@@ -1,4 +1,5 @@
 /** What a run says while it goes on: one union, also the JSON Lines of `srwm train --json`. */
+import type { KernelUse } from '../../bridge/protocol/messages.ts';
 import type { Estimate, EvaluationReport, TimeShares } from '../metrics/index.ts';
 
 export interface RunStart {
@@ -11,6 +12,8 @@ export interface RunStart {
   readonly updates: number;
   readonly env_steps: number;
   readonly total_env_steps: number;
+  /** Which implementation serves which op, and why: "srwm" learns, "srwm_step" acts. */
+  readonly kernels: readonly KernelUse[];
 }
 
 export interface Update {

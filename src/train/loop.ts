@@ -32,6 +32,11 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
   run.dropRowsBeyond(progress.updates);
   for (const message of warnings) yield { type: 'warning', message };
   yield progress.startEvent(run.folder, session.device);
+  for (const { op, implementation, reason } of session.kernels) {
+    if (implementation === 'reference') {
+      yield { type: 'warning', message: `kernels: the slow reference serves ${op}: ${reason}.` };
+    }
+  }
 
   let saved = checkpoint === null ? -1 : progress.updates;
   const save = async (): Promise<RunEvent> => {
@@ -136,6 +141,7 @@ class Progress {
       updates: this.updates,
       env_steps: this.envSteps,
       total_env_steps: this.#config.train.totalEnvSteps,
+      kernels: this.#session.kernels,
     };
   }
 

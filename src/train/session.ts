@@ -1,6 +1,6 @@
 /** A worker with the graphs it knows: what loops and evaluations talk to. */
 import { availableParallelism } from 'node:os';
-import type { Binding, ReplyBody, RequestBody, Verb } from '../../bridge/protocol/messages.ts';
+import type { Binding, KernelUse, ReplyBody, RequestBody, Verb } from '../../bridge/protocol/messages.ts';
 import { Worker, type HostTensor } from '../../bridge/client/index.ts';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import type { Config } from '../config/index.ts';
@@ -23,6 +23,7 @@ export class Session implements AsyncDisposable {
   readonly device: string;
   readonly signal: AbortSignal | null;
   readonly #loaded = new Map<string, Graph>();
+  readonly #kernels = new Map<string, KernelUse>();
 
   private constructor(worker: Worker, device: string, signal: AbortSignal | null) {
     this.worker = worker;
@@ -82,11 +83,17 @@ export class Session implements AsyncDisposable {
     });
   }
 
+  /** Which implementation serves which op of the graphs loaded so far. */
+  get kernels(): readonly KernelUse[] {
+    return [...this.#kernels.values()];
+  }
+
   /** Sends a graph unless the worker has it, and returns the hash that names it. */
   async load(graph: Graph): Promise<string> {
     if (!this.#loaded.has(graph.hash)) {
-      await this.call('load_graph', { hash: graph.hash, graph: graph.spec });
+      const { kernels } = await this.call('load_graph', { hash: graph.hash, graph: graph.spec });
       this.#loaded.set(graph.hash, graph);
+      for (const use of kernels) this.#kernels.set(`${use.op} ${use.implementation}`, use);
     }
     return graph.hash;
   }

@@ -36,6 +36,11 @@ class Builder:
         call = LOWERINGS[op]([self.trial[value] for value in inputs], attrs, CPU)
         return self._add(op, inputs, attrs, None, [call.target(*call.args, **call.kwargs)])[0]
 
+    def ops(self, op: str, *inputs: int, **attrs: Any) -> list[int]:
+        """The numbers of the results of a node with several."""
+        call = LOWERINGS[op]([self.trial[value] for value in inputs], attrs, CPU)
+        return self._add(op, inputs, attrs, None, list(call.target(*call.args, **call.kwargs)))
+
     def scan(
         self, body: GraphSpec, inputs: list[int], num_carry: int, num_xs: int, **changes: Any
     ) -> list[int]:

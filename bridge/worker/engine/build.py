@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import fx
 
+from srwm.worker.engine.calls import Lowering
 from srwm.worker.engine.lowering import LOWERINGS, take
 from srwm.worker.errors import WorkerError
 from srwm.worker.messages_gen import GraphSpec, NodeSpec
@@ -36,15 +37,23 @@ def build_part(
     inputs: Sequence[int],
     outputs: Sequence[int],
     device: torch.device,
+    calls: Mapping[int, Lowering] | None = None,
 ) -> fx.GraphModule:
-    """A module from the values `inputs` to a tuple of the values `outputs`, made of `nodes` in order."""
+    """A module from the values `inputs` to a tuple of the values `outputs`, made of `nodes` in order.
+
+    `calls` replaces the table's lowering of single nodes, by index.
+    """
     firsts = first_values(graph)
     root, body = torch.nn.Module(), fx.Graph()
     values: dict[int, Any] = {value: body.placeholder(f'v{value}') for value in inputs}
     for index in nodes:
         node = graph.nodes[index]
         arguments = [values[value] for value in node.inputs]
-        made = _emit(root, body, index, node, arguments, device)
+        if calls is not None and index in calls:
+            call = calls[index](arguments, node.attrs, device)
+            made = body.call_function(call.target, call.args, call.kwargs)
+        else:
+            made = _emit(root, body, index, node, arguments, device)
         if len(node.results) == 1 and node.op not in MANY:
             values[firsts[index]] = made
         else:
@@ -93,9 +102,11 @@ def lower(node: NodeSpec, arguments: list[Any], device: torch.device) -> Any:
     return lowering(arguments, node.attrs, device)
 
 
-def build_module(graph: GraphSpec, device: torch.device) -> fx.GraphModule:
+def build_module(
+    graph: GraphSpec, device: torch.device, calls: Mapping[int, Lowering] | None = None
+) -> fx.GraphModule:
     """The whole graph: (inputs..., parameters...) to a tuple of its outputs."""
     given = range(len(graph.inputs) + len(graph.parameters))
     return build_part(
-        graph, range(len(graph.nodes)), given, [output.value for output in graph.outputs], device
+        graph, range(len(graph.nodes)), given, [output.value for output in graph.outputs], device, calls
     )

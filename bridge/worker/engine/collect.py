@@ -96,7 +96,7 @@ def collect(plan: Plan, pool: StepSource) -> Unroll:
             env_seconds += time.perf_counter() - acted
             plan.tick()
     # Inference tensors must not reach the learner: what stays is copied outside inference mode.
-    carries = [state.clone() for state in call.states]
+    carries = call.last_states()
     return Unroll(
         observation=steps.observation,
         reward=steps.reward,
@@ -113,7 +113,16 @@ class _Caller:
 
     def __init__(self, plan: Plan, steps: TimeSteps) -> None:
         self._plan = plan
-        self.states = [carry.initial for carry in plan.carry]
+        # The act graph writes these states in place, so it gets one copy an unroll: the learner needs the original.
+        wanted = {(carry.input, carry.output) for carry in plan.carry}
+        in_place = [(plan.graph.input_names[one.input], one.output) for one in plan.graph.in_place]
+        self._act = wanted.issuperset(in_place)
+        written = {name for name, _ in in_place} if self._act else set()
+        self._written = [carry.input in written for carry in plan.carry]
+        self.states = [
+            carry.initial.clone() if own else carry.initial
+            for carry, own in zip(plan.carry, self._written, strict=True)
+        ]
         names = plan.graph.input_names
         feeds: dict[str, Callable[[int], Tensor]] = {
             name: (lambda t, rows=rows: rows[t : t + 1]) for name, rows in plan.per_step.items()
@@ -127,7 +136,7 @@ class _Caller:
         self._feeds = [(names.index(name), feed) for name, feed in feeds.items()]
         self._carries = [names.index(carry.input) for carry in plan.carry]
         first = {name: feed(0) for name, feed in feeds.items()}
-        first |= {carry.input: carry.initial for carry in plan.carry}
+        first |= {carry.input: state for carry, state in zip(plan.carry, self.states, strict=True)}
         self._arguments = plan.graph.arguments({**plan.inputs, **first}, plan.parameters)
         results = _output_specs(plan.graph)
         self.records: dict[str, Tensor] = {}
@@ -137,6 +146,12 @@ class _Caller:
                 (plan.length, *shape[1:]), dtype=dtype, device=plan.graph.device
             )
 
+    def last_states(self) -> list[Tensor]:
+        """The states after the last step, in memory that nothing else writes."""
+        return [
+            state if own else state.clone() for state, own in zip(self.states, self._written, strict=True)
+        ]
+
     def __call__(self, t: int) -> np.ndarray:
         """Actions [B] int64 of step t."""
         plan, arguments = self._plan, self._arguments
@@ -144,7 +159,7 @@ class _Caller:
             arguments[position] = feed(t)
         for position, state in zip(self._carries, self.states, strict=True):
             arguments[position] = state
-        results = plan.graph.run(arguments)
+        results = plan.graph.run(arguments, act=self._act)
         self.states = [results[carry.output] for carry in plan.carry]
         for handle, index in plan.record.items():
             self.records[handle][t].copy_(results[index][0])

@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from srwm.worker.engine.acting import InPlace, in_place_calls, in_place_nodes
 from srwm.worker.engine.build import build_module, first_values, holder, lower
 from srwm.worker.engine.calls import DTYPE_NAMES
+from srwm.worker.engine.kernel_uses import KernelUse, kernel_uses
 from srwm.worker.errors import WorkerError
 from srwm.worker.messages_gen import GraphSpec
 
@@ -20,11 +22,17 @@ Value = Tensor | int
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """A built graph. `forward` takes inputs, then parameters, in the order of the spec."""
+    """A built graph. `forward` takes inputs, then parameters, in the order of the spec.
+
+    `act` is the same but for the nodes `in_place`, which write the state that is their input.
+    """
 
     hash: str
     spec: GraphSpec
     forward: Callable[..., tuple[Tensor, ...]]
+    act: Callable[..., tuple[Tensor, ...]]
+    in_place: list[InPlace]
+    kernels: list[KernelUse]
     device: torch.device
 
     @property
@@ -78,10 +86,10 @@ class Graph:
             )
         return value
 
-    def run(self, arguments: list[Value]) -> tuple[Tensor, ...]:
+    def run(self, arguments: list[Value], *, act: bool = False) -> tuple[Tensor, ...]:
         """The outputs. A failure is run again node by node, so that its error names the node."""
         try:
-            return self.forward(*arguments)
+            return self.act(*arguments) if act else self.forward(*arguments)
         except WorkerError:
             raise
         except Exception as error:
@@ -129,9 +137,20 @@ class Graphs:
         """Builds a graph unless it is known; True when it was."""
         if hash in self._graphs:
             return True
-        module = build_module(spec, device)
         # `forward`, not the module itself: a module call costs ten times as much.
-        self._graphs[hash] = Graph(hash=hash, spec=spec, forward=module.forward, device=device)
+        forward = act = build_module(spec, device).forward
+        in_place = in_place_nodes(spec)
+        if in_place:
+            act = build_module(spec, device, in_place_calls(in_place)).forward
+        self._graphs[hash] = Graph(
+            hash=hash,
+            spec=spec,
+            forward=forward,
+            act=act,
+            in_place=in_place,
+            kernels=kernel_uses(spec, {one.node for one in in_place}, device),
+            device=device,
+        )
         return False
 
     def get(self, hash: str) -> Graph:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -39,7 +40,8 @@ class ProgramHandlers:
         started = time.perf_counter()
         store = self._session.store
         cached = store.graphs.load(body.hash, body.graph, store.device)
-        return {'cached': cached, 'build_seconds': time.perf_counter() - started}, []
+        kernels = [asdict(use) for use in store.graphs.get(body.hash).kernels]
+        return {'cached': cached, 'build_seconds': time.perf_counter() - started, 'kernels': kernels}, []
 
     def run(self, body: Run, frames: Sequence[WireTensor], context: Context) -> Reply:
         """Without gradients."""

@@ -1,0 +1,142 @@
+"""Acting with a self-referential core: the state is written in place, and nothing that others read changes."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from graph_builder import Builder, built
+from torch import Tensor
+
+from srwm.kernels import explain
+from srwm.worker.engine.acting import in_place_nodes
+from srwm.worker.engine.collect import Carry, Plan, Unroll, collect
+from srwm.worker.engine.graphs import Graph
+
+B, H, D = 3, 2, 4
+C = 3 * D + 4
+STATE = 'state/layer0/fast_weight_delta'
+
+
+class Slots:
+    """Shows numbers drawn anew at each step; slot 1 begins an episode at steps 0 and 4."""
+
+    num_envs = B
+    observation_shape = (H, D)
+    observation_dtype = 'float32'
+
+    def __init__(self) -> None:
+        self.step = 0
+
+    def current(self, group: int) -> SimpleNamespace:
+        shown = np.random.default_rng(self.step).standard_normal((B, H, D), dtype=np.float32)
+        is_first = np.array([self.step == 0, self.step % 4 == 0, False])
+        return SimpleNamespace(
+            observation=shown,
+            reward=np.zeros(B, dtype=np.float32),
+            is_first=is_first,
+            is_truncated=np.zeros(B, dtype=bool),
+        )
+
+    def observation_rows(self, count: int) -> None:
+        return None
+
+    def send(self, group: int, actions: np.ndarray, row: int | None = None) -> None:
+        assert actions.shape == (B,)
+
+    def receive(self, group: int) -> SimpleNamespace:
+        self.step += 1
+        return self.current(group)
+
+
+def act_graph(*, state_read_twice: bool = False, state_made_here: bool = False) -> Graph:
+    b = Builder(
+        'act',
+        {
+            'observation': ([1, B, H, D], 'float32'),
+            'is_first': ([1, B], 'bool'),
+            STATE: ([B, H, D, C], 'float32'),
+        },
+        {'w': ([H, D, C], 'float32')},
+    )
+    state = b.op('aten.mul.Scalar', b[STATE], other=1.0) if state_made_here else b[STATE]
+    inputs = (b['observation'], b['w'], state, b['is_first'])
+    y, after = b.ops('srwm.srwm', *inputs, input_softmax=True, bptt='unroll')
+    best = b.op('aten.argmax.default', y, dim=-1, keepdim=False)
+    outputs = {'action': b.op('aten.select.int', best, dim=2, index=0), 'y': y, STATE: after}
+    if state_read_twice:
+        outputs['norm'] = b.op('aten.abs.default', b[STATE])
+    return built(b.spec(**outputs))
+
+
+def unroll(graph: Graph, initial: Tensor, pool: Slots, length: int) -> Unroll:
+    w = torch.randn(H, D, C, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    plan = Plan(
+        graph=graph,
+        parameters={'w': w},
+        length=length,
+        inputs={},
+        per_step={},
+        observation='observation',
+        reward=None,
+        is_first='is_first',
+        carry=[Carry(input=STATE, output=graph.output_index(STATE), initial=initial)],
+        action=graph.output_index('action'),
+        record={'y': graph.output_index('y')},
+        store_observation=True,
+        tick=lambda: None,
+    )
+    return collect(plan, pool)
+
+
+def start() -> Tensor:
+    return torch.randn(B, H, D, C, generator=torch.Generator().manual_seed(2)) * 0.1
+
+
+def test_the_state_in_place_gives_what_new_states_give_and_leaves_the_first_one() -> None:
+    initial = start()
+    found = unroll(act_graph(), initial, Slots(), 6)
+    expected = unroll(act_graph(state_made_here=True), start(), Slots(), 6)
+    torch.testing.assert_close(found.records['y'], expected.records['y'], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found.carries[0], expected.carries[0], rtol=1e-5, atol=1e-6)
+    assert torch.equal(initial, start())
+    assert found.carries[0].data_ptr() != initial.data_ptr()
+
+
+def test_two_unrolls_equal_one_and_the_carried_state_is_whole_in_between() -> None:
+    graph, pool = act_graph(), Slots()
+    whole = unroll(graph, start(), Slots(), 7)
+    first = unroll(graph, start(), pool, 3)
+    kept = first.carries[0].clone()
+    second = unroll(graph, first.carries[0], pool, 4)
+    assert torch.equal(torch.cat([first.records['y'], second.records['y']]), whole.records['y'])
+    assert torch.equal(second.carries[0], whole.carries[0])
+    assert torch.equal(first.carries[0], kept)
+
+
+def test_the_learner_may_differentiate_through_what_was_carried() -> None:
+    carried = unroll(act_graph(), start(), Slots(), 3).carries[0]
+    assert not carried.is_inference()
+    w = torch.zeros(B, H, D, C, requires_grad=True)
+    (w * carried).sum().backward()
+    assert torch.equal(w.grad, carried)
+
+
+@pytest.mark.parametrize('changes', [{'state_read_twice': True}, {'state_made_here': True}], ids=str)
+def test_a_state_that_others_read_is_not_written(changes: dict) -> None:
+    graph = act_graph(**changes)
+    assert in_place_nodes(graph.spec) == []
+    assert graph.act == graph.forward
+    assert [use.op for use in graph.kernels] == ['srwm']
+
+
+def test_a_graph_says_what_serves_it() -> None:
+    [use] = act_graph().kernels
+    expected = explain('srwm_step', device='cpu', head_dim=D, differentiable=False)
+    assert (use.op, use.implementation, use.reason) == (
+        'srwm_step',
+        expected.implementation,
+        expected.reason,
+    )
