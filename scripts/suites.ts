@@ -77,11 +77,12 @@ export function readJunit(xml: string): SuiteResult {
   return { counts: { passed: number('tests') - failed - skipped, failed, skipped }, skips };
 }
 
-/** Runs each example as a user would; one that exits with 0 has passed. */
-export async function runExamples(): Promise<SuiteResult> {
+/** Runs each example as a user would, those in Python with set-up's; one that exits with 0 has passed. */
+export async function runExamples(python: string): Promise<SuiteResult> {
   const counts: Counts[] = [];
-  for (const file of filesBelow('examples', '.ts').sort()) {
-    const run = await runProgram('tsx', [file], {
+  const files = ['.ts', '.py'].flatMap((ending) => filesBelow('examples', ending).sort());
+  for (const file of files) {
+    const run = await runProgram(file.endsWith('.py') ? python : 'tsx', [file], {
       streamAs: path.basename(file),
       timeoutMs: EXAMPLE_TIMEOUT_MS,
     });

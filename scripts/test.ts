@@ -22,7 +22,7 @@ async function runSuites(python: string): Promise<readonly SuiteResult[]> {
     runVitest().then((result) => [result]),
     runPytest(python).then((result) => [result]),
   ]);
-  return [...lanes.flat(), await runExamples()];
+  return [...lanes.flat(), await runExamples(python)];
 }
 
 const start = performance.now();

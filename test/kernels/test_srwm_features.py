@@ -41,8 +41,11 @@ def test_checkpoints_of_packed_sequences_change_no_bit() -> None:
 
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16], ids=str)
-def test_half_precision_is_read_and_rounded_as_torch_does(run: Callable, dtype: torch.dtype) -> None:
-    every = torch.arange(2**16, dtype=torch.int32).to(torch.int16).view(dtype).reshape(1, -1, 1, 1)
+@pytest.mark.parametrize('shape', [(1, 2**16, 1, 1, 2)], ids=str)
+def test_half_precision_is_read_and_rounded_as_torch_does(
+    run: Callable, shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    every = torch.arange(2**16, dtype=torch.int32).to(torch.int16).view(dtype).reshape(shape[:4])
     w = torch.zeros(1, 1, 8)
     for factor in (1.0, 0.7071, 3.3e-5, 1e-3, 40.0):
         w[..., 0] = w[..., 1] = factor
