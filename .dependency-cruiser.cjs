@@ -12,6 +12,7 @@ const OF_SRC = {
   setup: [],
   python: ['graph', 'setup'],
   runs: ['graph', 'inspect', 'config', 'metrics', 'train', 'evaluate', 'setup'],
+  api: ['config', 'models', 'objectives'],
 };
 const OF_BRIDGE = {
   graph: ['protocol'],
@@ -26,6 +27,7 @@ const OF_BRIDGE = {
   setup: ['protocol'],
   python: ['client', 'protocol'],
   runs: ['client', 'protocol'],
+  api: [],
 };
 
 const layers = Object.keys(OF_SRC).map((layer) => {

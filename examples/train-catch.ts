@@ -10,15 +10,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { presets, train, type Config } from 'srwm';
+import { presets, train } from 'srwm';
 
-const base = presets.tiny();
-const config: Config = {
-  ...base,
-  seed: 7,
-  train: { ...base.train, totalEnvSteps: 30_000 },
-  evaluation: { ...base.evaluation, episodes: 100 },
-};
+const config = presets.tiny({ seed: 7, totalEnvSteps: 30_000, evaluation: { episodes: 100 } });
 
 const folder = mkdtempSync(path.join(tmpdir(), 'srwm-catch-'));
 const stop = new AbortController();

@@ -1,7 +1,16 @@
 /** The public API: an explicit list. What is not here is internal. */
+export { impalaResnet, mlp, patchConv, srwmCore, vtrace } from './api/index.ts';
 export { hostTensor, toTypedArray, type HostTensor } from '../bridge/client/index.ts';
 export { SrwmError } from '../bridge/protocol/errors.ts';
-export { defineRun, presets, type Config } from './config/index.ts';
+export {
+  catchGame,
+  presets,
+  procgen,
+  recall,
+  type Config,
+  type Game,
+  type Overrides,
+} from './config/index.ts';
 export {
   abs,
   add,
@@ -251,16 +260,14 @@ export {
 export {
   feedForwardCore,
   greedyActions,
-  impalaResnet,
-  mlp,
-  patchConv,
   policy,
   sampleActions,
   schemes,
-  srwmCore,
   stepCore,
   type Encoder,
   type Policy,
+  type PolicyContext,
+  type PolicyDefinition,
   type SequenceCore,
 } from './models/index.ts';
 export {
@@ -285,7 +292,10 @@ export {
   normalizeAdvantages,
   normalizeRewards,
   policyGradientLoss,
-  vtrace,
+  objective,
+  type Objective,
+  type ObjectiveContext,
+  type ObjectiveResult,
 } from './objectives/index.ts';
 export {
   closePython,
@@ -296,5 +306,29 @@ export {
   type PythonValue,
   type UntypedModule,
 } from './python/index.ts';
-export { openSession, train } from './runs/index.ts';
-export type { RunEvent, Session, Update } from './train/index.ts';
+export {
+  defineRun,
+  impala,
+  openSession,
+  ppo,
+  train,
+  type ImpalaLoop,
+  type LoopEnd,
+  type PpoLoop,
+  type Run,
+  type RunDefinition,
+  type RunResult,
+  type TrainOptions,
+} from './runs/index.ts';
+export {
+  fromArray,
+  HostArray,
+  loadTensors,
+  randomKey,
+  saveTensors,
+  Session,
+  TensorHandle,
+  type OwnParts,
+  type RunEvent,
+  type Update,
+} from './train/index.ts';

@@ -34,7 +34,11 @@ const arrayTypes = {
   bool: Uint8Array,
 } as const;
 
-/** A tensor over the memory of `array`. Throws PROTOCOL_TENSOR when its length is not the product of `shape`. */
+/**
+ * A tensor over the memory of `array`. Throws PROTOCOL_TENSOR when its length is not the product of `shape`.
+ *
+ * @example hostTensor('float32', Float32Array.of(1, 2), [2])
+ */
 export function hostTensor<D extends TensorDtype>(
   dtype: D,
   array: TypedArrayOf<D>,
@@ -51,7 +55,11 @@ export function hostTensor<D extends TensorDtype>(
   return tensor;
 }
 
-/** The elements of a tensor as a typed array, over the same memory where its address allows. */
+/**
+ * The elements of a tensor as a typed array, over the same memory where its address allows.
+ *
+ * @example toTypedArray(tensor)
+ */
 export function toTypedArray<D extends TensorDtype>(
   tensor: HostTensor & { readonly dtype: D },
 ): TypedArrayOf<D>;

@@ -18,6 +18,10 @@ export const errorCodes = {
     meaning: 'A config value is outside what its key allows.',
     remedy: 'Correct the value where the message says it was set.',
   },
+  CONFIG_TYPES: {
+    meaning: "A .ts file does not pass TypeScript's type check.",
+    remedy: 'Correct the line that the message names, or run with --skip-types.',
+  },
   CONFIG_FILE: {
     meaning: 'A config file could not be loaded.',
     remedy: 'Make the file default-export a config from defineRun(...) or an async function.',
@@ -54,6 +58,10 @@ export const errorCodes = {
   GRAPH_TRACE: {
     meaning: 'A traced value was used as if it held numbers.',
     remedy: 'Use a traced operation instead of JavaScript control flow or arithmetic.',
+  },
+  GRAPH_TRAINABLE: {
+    meaning: 'A loss depends on no parameter.',
+    remedy: 'Let the loss read what the network computes.',
   },
   GRAPH_UNKNOWN: {
     meaning: 'The worker has no graph of this hash.',
@@ -150,9 +158,18 @@ export const errorCodes = {
     remedy: 'Let the driver start its own worker.',
   },
 
+  TENSOR_FILE: {
+    meaning: 'A file of tensors cannot be read or written.',
+    remedy: 'Give a whole .safetensors file and a folder that can be written.',
+  },
+
   HANDLE_UNKNOWN: {
     meaning: 'The worker holds nothing of this name.',
     remedy: 'Create it before use; check the spelling.',
+  },
+  HANDLE_RELEASED: {
+    meaning: 'A tensor of the worker was used after it was released.',
+    remedy: 'Release a handle after its last use; with `await using`, keep it inside the block.',
   },
   HANDLE_EXISTS: {
     meaning: 'The worker already holds something of this name.',
@@ -245,6 +262,18 @@ export const errorCodes = {
   RUN_UNWRITABLE: {
     meaning: 'The run directory cannot be written.',
     remedy: 'Choose another --run directory or free some disk space.',
+  },
+  RUN_ABANDONED: {
+    meaning: 'A run was left before its end, so it has no result.',
+    remedy: 'Iterate it to its end, or stop it with a signal.',
+  },
+  RUN_OWN_PARTS: {
+    meaning: 'A run was trained with parts of a file, and that file is gone or has changed.',
+    remedy: 'Put the file back: the run holds a copy of it.',
+  },
+  RUN_SCRIPT: {
+    meaning: "The function of a person's own .ts file failed.",
+    remedy: 'Look at the line that the message names.',
   },
   RUN_EVALUATION: {
     meaning: 'An evaluation could not be completed.',

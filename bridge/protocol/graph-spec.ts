@@ -7,6 +7,7 @@ export const dtypeSchema = z
     id: 'Dtype',
     description: 'Element type. `key` is a random key: an unsigned 64-bit integer, no tensor.',
   });
+/** Element type of a tensor; `key` is a random key. */
 export type Dtype = z.infer<typeof dtypeSchema>;
 
 const dimension = z.int().min(0);

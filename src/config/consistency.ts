@@ -9,9 +9,26 @@ interface Conflict {
   readonly keys: readonly string[];
 }
 
-/** @param sourceOf tells who set a key. */
-export function checkTogether(config: Config, sourceOf: (key: string) => string): Fault[] {
-  const conflicts = [...batchFaults(config), ...modelFaults(config), ...gameFaults(config)];
+/**
+ * @param sourceOf tells who set a key.
+ * @param ownParts names the parts that a script brings itself: what the config says of them is not used.
+ */
+export function checkTogether(
+  config: Config,
+  sourceOf: (key: string) => string,
+  ownParts: readonly string[],
+): Fault[] {
+  const ownModel = ownParts.includes('policy') || ownParts.includes('encoder');
+  const model = ownModel ? [] : modelFaults(config);
+  return faultsOf([...batchFaults(config), ...model, ...gameConflicts(config)], sourceOf);
+}
+
+/** Requirements of an environment section by itself. */
+export function gameFaults(config: Pick<Config, 'environment'>, sourceOf: (key: string) => string): Fault[] {
+  return faultsOf([...gameConflicts(config)], sourceOf);
+}
+
+function faultsOf(conflicts: readonly Conflict[], sourceOf: (key: string) => string): Fault[] {
   return conflicts.map(({ text, keys }) => {
     const places = keys.map((key) => (keys.length === 1 ? '' : `${key} `) + `set by ${sourceOf(key)}`);
     return { code: 'CONFIG_INVALID', text: `${text} (${places.join(', ')}).` };
@@ -56,7 +73,7 @@ function* modelFaults({ model, environment }: Config): Iterable<Conflict> {
   }
 }
 
-function* gameFaults({ environment }: Config): Iterable<Conflict> {
+function* gameConflicts({ environment }: Pick<Config, 'environment'>): Iterable<Conflict> {
   if (environment.kind !== 'procgen') return;
   const known: readonly string[] = GAMES;
   const unknown = environment.games.filter((game) => !known.includes(game));

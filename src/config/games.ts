@@ -19,7 +19,8 @@ export const GAMES = [
   'starpilot',
 ] as const;
 
-type Game = (typeof GAMES)[number];
+/** A game of ProcGen. */
+export type Game = (typeof GAMES)[number];
 
 export const MODE_GAMES: Readonly<
   Record<'easy' | 'hard' | 'extreme' | 'memory' | 'exploration', readonly Game[]>

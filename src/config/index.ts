@@ -1,6 +1,12 @@
 /** Configuration: schemas, defaults, presets, and their resolution. */
-export { defineRun, presets, type RunDefinition } from './api.ts';
+export { presets } from './api.ts';
+export type { Assignment } from './assignment.ts';
+export { algorithms, cores, encoders } from './defaults.ts';
+export { catchGame, procgen, recall } from './environments.ts';
+export type { Game } from './games.ts';
+export { loopConfig, type LoopSettings } from './loops.ts';
+export type { Overrides } from './overrides.ts';
 export { presetList, presetNamed, type Preset } from './presets.ts';
-export { parseAssignment, resolveConfig, type Assignment, type ResolvedConfig } from './resolve.ts';
+export { parseAssignment, resolveConfig, type ResolvedConfig } from './resolve.ts';
 export { configSchema } from './schema.ts';
 export type * from './schema.ts';

@@ -1,17 +1,12 @@
 /** From a base config and `--set` lines to one checked config that knows where each value came from. */
 import { SrwmError } from '../../bridge/protocol/errors.ts';
+import type { z } from 'zod';
+import type { Assignment } from './assignment.ts';
 import { checkTogether } from './consistency.ts';
 import { kindSections } from './defaults.ts';
 import type { Fault } from './fault.ts';
 import { nearest } from './presets.ts';
 import { configSchema, type Config } from './schema.ts';
-
-/** One assignment and who made it. */
-export interface Assignment {
-  readonly key: string;
-  readonly value: unknown;
-  readonly source: string;
-}
 
 export interface ResolvedConfig {
   readonly config: Config;
@@ -51,7 +46,24 @@ export function resolveConfig(
   base: unknown,
   baseSource: string,
   assignments: readonly Assignment[],
+  ownParts: readonly string[] = [],
 ): ResolvedConfig {
+  const together: Together<Config> = (config, sourceOf) => checkTogether(config, sourceOf, ownParts);
+  const { value, sources } = resolveWith<Config>(configSchema, base, baseSource, assignments, together);
+  return { config: value, sources };
+}
+
+/** Requirements that concern several keys; `sourceOf` tells who set one. */
+export type Together<T> = (value: T, sourceOf: (key: string) => string) => Fault[];
+
+/** `resolveConfig` for any schema. */
+export function resolveWith<T>(
+  schema: z.ZodType<T>,
+  base: unknown,
+  baseSource: string,
+  assignments: readonly Assignment[],
+  together: Together<T>,
+): { readonly value: T; readonly sources: Readonly<Record<string, string>> } {
   const config = structuredClone(base) as Section;
   const faults: Fault[] = [];
   const overridden = new Map<string, string>();
@@ -60,16 +72,16 @@ export function resolveConfig(
     ...assignments.filter((assignment) => !setsKind(assignment)),
   ];
   for (const assignment of ordered) assign(config, assignment, faults, overridden);
-  const parsed = configSchema.safeParse(config);
+  const parsed = schema.safeParse(config);
   if (!parsed.success)
     faults.push(...parsed.error.issues.flatMap((issue) => faultsOf(issue, config, overridden, baseSource)));
   if (faults.length === 0 && parsed.success)
-    faults.push(...checkTogether(parsed.data, (key) => sourceOf(key, overridden, baseSource)));
+    faults.push(...together(parsed.data, (key) => sourceOf(key, overridden, baseSource)));
   if (faults.length > 0) refuse(faults);
   const sources = Object.fromEntries(
     leaves(parsed.data as unknown as Section).map((key) => [key, sourceOf(key, overridden, baseSource)]),
   );
-  return { config: parsed.data as Config, sources };
+  return { value: parsed.data as T, sources };
 }
 
 function setsKind({ key }: Assignment): boolean {

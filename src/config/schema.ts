@@ -152,11 +152,13 @@ const evaluation = z.strictObject({
   }),
 });
 
+export const environmentSchema = z.discriminatedUnion('kind', [procgen, catchGame, recall]);
+
 export const configSchema = z.strictObject({
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
   algorithm: z.discriminatedUnion('kind', [impala, ppo]),
   train,
-  environment: z.discriminatedUnion('kind', [procgen, catchGame, recall]),
+  environment: environmentSchema,
   model,
   checkpoint: z.strictObject({
     everyUpdates: positive.meta(doc('Written at the next border between unrolls.')),
@@ -170,6 +172,7 @@ export const configSchema = z.strictObject({
   }),
 });
 
+/** The whole configuration of a run: `presets` make one, `resolveConfig` checks it. */
 export type Config = z.infer<typeof configSchema>;
 export type AlgorithmConfig = Config['algorithm'];
 export type ImpalaConfig = z.infer<typeof impala>;

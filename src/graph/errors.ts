@@ -9,6 +9,7 @@ export type GraphCode =
   | 'GRAPH_CAPTURE'
   | 'GRAPH_NAME'
   | 'GRAPH_TRACE'
+  | 'GRAPH_TRAINABLE'
   | 'GRAPH_INVALID';
 
 const SOURCE_FOLDER = new URL('../', import.meta.url).pathname.replace('/dist/src/', '/src/');

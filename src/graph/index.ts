@@ -33,6 +33,15 @@ export { initializationOf, initializationKeys } from './initialization.ts';
 export { parameter, scope } from './parameters.ts';
 export { printGraph } from './print.ts';
 export { scan, type ScanOptions, type ScanStep } from './scan.ts';
+export {
+  authorFrames,
+  captureCallSite,
+  formatFrame,
+  quoteSource,
+  type CallSite,
+  type Frame,
+} from './location.ts';
 export { Tensor } from './tensor.ts';
-export type { Initializer, ParameterDeclaration } from './trace.ts';
+export { describeOrigin as describeTensor, type Initializer, type ParameterDeclaration } from './trace.ts';
+export { valueSpecs } from './values.ts';
 export { verify } from './verify.ts';

@@ -4,7 +4,11 @@ import { captureCallSite, describeCallSite } from './location.ts';
 import { Tensor } from './tensor.ts';
 import { currentTrace, type Initializer } from './trace.ts';
 
-/** Puts every parameter and node made in `body` under `name/`. */
+/**
+ * Puts every parameter and node made in `body` under `name/`.
+ *
+ * @example scope('encoder', () => linear('dense', 64)(x)) // encoder/dense/weight, encoder/dense/bias
+ */
 export function scope<R>(name: string, body: () => R): R {
   const trace = currentTrace(`scope("${name}")`, captureCallSite(scope));
   trace.scopes.push(name);
@@ -19,6 +23,8 @@ export function scope<R>(name: string, body: () => R): R {
  * Declares the float32 parameter `scope path/name`. In a `scan` body it is shared by all steps.
  *
  * @throws GraphError GRAPH_NAME when the trace already has a parameter of that name.
+ *
+ * @example parameter('gain', [8], constant(1))
  */
 export function parameter(name: string, shape: readonly number[], initializer: Initializer): Tensor {
   const site = captureCallSite(parameter);

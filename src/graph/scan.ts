@@ -39,6 +39,8 @@ export interface ScanStep<C extends Tensors, Y extends Tensors> {
  *
  * The worker hoists everything that does not read the carry out of the loop, and sinks everything that only feeds
  * results behind it; both then run for all T at once.
+ *
+ * @example scan({ carry: { h }, xs: { x } }, ({ carry, x }) => { const h = carry.h.add(x.x); return { carry: { h }, y: { h } }; })
  */
 export function scan<
   C extends Tensors,

@@ -5,6 +5,7 @@ import type { InitializationScheme } from './schemes.ts';
 
 export type CoreState = Readonly<Record<string, Tensor>>;
 
+/** What carries a state through time: [T, B, M] to [T, B, M']. */
 export interface SequenceCore {
   /** Shape of each carried tensor for B sequences; all float32, zero at the start of a run. */
   readonly stateShapes: (batch: number) => Readonly<Record<string, readonly number[]>>;
@@ -16,7 +17,11 @@ export interface SequenceCore {
   ) => { readonly y: Tensor; readonly state: CoreState };
 }
 
-/** No memory: the heads see the features themselves. */
+/**
+ * No memory: the heads see the features themselves.
+ *
+ * @example policy({ core: feedForwardCore() })
+ */
 export function feedForwardCore(): SequenceCore {
   return { stateShapes: () => ({}), apply: (x) => ({ y: x, state: {} }) };
 }

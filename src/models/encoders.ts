@@ -3,6 +3,7 @@ import { maxPool2d, relu, scope, type Tensor } from '../graph/index.ts';
 import { conv2d, linear } from '../nn/index.ts';
 import type { InitializationScheme } from './schemes.ts';
 
+/** Observations [N, ...] to features [N, M], float32. */
 export type Encoder = (observation: Tensor) => Tensor;
 
 export interface ImpalaResnetOptions {

@@ -1,9 +1,10 @@
 /** The agent: encoder, clipped reward, core, policy head and baseline head. */
+import { checkFeatures, checkCoreResult } from './checks.ts';
 import { cat, scope, where, type Tensor } from '../graph/index.ts';
 import { linear } from '../nn/index.ts';
 import type { CoreState, SequenceCore } from './cores.ts';
 import type { Encoder } from './encoders.ts';
-import type { InitializationScheme } from './schemes.ts';
+import { schemes, type InitializationScheme, type SchemeName } from './schemes.ts';
 
 export interface PolicyInputs {
   /** [T, B, ...]. */
@@ -23,6 +24,7 @@ export interface PolicyOutputs {
   readonly state: CoreState;
 }
 
+/** An agent whose environment is known. */
 export interface Policy {
   readonly numActions: number;
   readonly stateShapes: SequenceCore['stateShapes'];
@@ -42,7 +44,7 @@ export interface PolicyOptions {
  * Features of every frame at once, then [features, clip(reward, -1, 1)] through the core, then two linear heads.
  * The reward of an episode's first observation belongs to the former episode and enters as 0.
  */
-export function policy(options: PolicyOptions): Policy {
+export function actorCritic(options: PolicyOptions): Policy {
   const { encoder, core, numActions, scheme } = options;
   return {
     numActions,
@@ -50,9 +52,11 @@ export function policy(options: PolicyOptions): Policy {
     apply: ({ observation, reward, isFirst, state }) => {
       const [time, batch] = isFirst.shape as [number, number];
       const features = encoder(observation.reshape([time * batch, ...observation.shape.slice(2)]));
+      checkFeatures(features, time * batch);
       const clipped = where(isFirst, 0, reward.clamp(-1, 1)).unsqueeze(-1);
       const x = cat([features.reshape([time, batch, features.size(-1)]), clipped], -1);
       const { y, state: next } = core.apply(x, isFirst, state);
+      checkCoreResult(y, next, [time, batch], core.stateShapes(batch));
       return scope('head', () => ({
         logits: linear('policy', numActions, scheme.dense(y.size(-1), options.policyGain))(y),
         baseline: linear('baseline', 1, scheme.dense(y.size(-1), 1))(y).squeeze(-1),
@@ -62,9 +66,43 @@ export function policy(options: PolicyOptions): Policy {
   };
 }
 
+/** What an agent is made for, and the parts that its configuration gives it. */
+export interface PolicyContext extends PolicyOptions {
+  /** Of one observation, without time and batch. */
+  readonly observationShape: readonly number[];
+}
+
+/** An agent whose environment is not known yet: it is asked when a pool has opened. */
+export type PolicyDefinition = (context: PolicyContext) => Policy;
+
+export interface PolicyParts {
+  /** uint8 or float observations [N, ...] to features [N, M]. */
+  readonly encoder?: Encoder;
+  /** Features and clipped reward [T, B, M + 1] to [T, B, M']. */
+  readonly core?: SequenceCore;
+  /** How layers without initializers of their own start. */
+  readonly initialization?: SchemeName;
+  /** Start of the policy head, relative to the scheme's usual gain. */
+  readonly policyGain?: number;
+}
+
+/**
+ * An agent from parts of your own; what is left out comes from the configuration. The number of actions is known
+ * when the environment opens. For another structure write a function from `PolicyContext` to `Policy` yourself.
+ *
+ * @example impala({ env: catchGame(), policy: policy({ core: stepCore('leaky', { size: 128 }, step) }) })
+ */
+export function policy(parts: PolicyParts = {}): PolicyDefinition {
+  const { initialization, ...own } = parts;
+  return (context) =>
+    actorCritic({ ...context, ...(initialization && { scheme: schemes[initialization] }), ...own });
+}
+
 /**
  * Samples from softmax(logits) [..., A] with noise [...] uniform in [0, 1), by the inverse of the distribution
  * function: equal noise gives equal actions, whatever the batch around them.
+ *
+ * @example sampleActions(logits, noise) // [T, B, A] and uniform [T, B] to int64 [T, B]
  */
 export function sampleActions(logits: Tensor, noise: Tensor): Tensor {
   const cdf = logits
@@ -74,7 +112,11 @@ export function sampleActions(logits: Tensor, noise: Tensor): Tensor {
   return cdf.le(noise.unsqueeze(-1)).sum(-1);
 }
 
-/** The likeliest action, int64 [...]. */
+/**
+ * The likeliest action, int64 [...].
+ *
+ * @example greedyActions(logits) // [T, B, A] to int64 [T, B]
+ */
 export function greedyActions(logits: Tensor): Tensor {
   return logits.argmax(-1);
 }

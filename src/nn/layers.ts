@@ -11,6 +11,7 @@ import {
 } from '../graph/index.ts';
 import { constant, fanInUniform } from './initializers.ts';
 
+/** A function of a tensor that declares its parameters where it is applied. */
 export type Layer = (x: Tensor) => Tensor;
 
 export interface LinearOptions {
@@ -20,7 +21,11 @@ export interface LinearOptions {
   readonly biasInitializer?: Initializer;
 }
 
-/** x [..., in] to [..., size]: `name/weight` [size, in] and `name/bias` [size]. */
+/**
+ * x [..., in] to [..., size]: `name/weight` [size, in] and `name/bias` [size].
+ *
+ * @example linear('hidden', 64)(x) // [..., in] to [..., 64]
+ */
 export function linear(name: string, size: number, options: LinearOptions = {}): Layer {
   return (x) =>
     scope(name, () => {
@@ -39,7 +44,11 @@ export interface Conv2dOptions extends ConvolutionOptions {
   readonly biasInitializer?: Initializer;
 }
 
-/** x [N, C, Y, X] to [N, channels, Y', X'] with a square kernel: `name/weight` and `name/bias`. */
+/**
+ * x [N, C, Y, X] to [N, channels, Y', X'] with a square kernel: `name/weight` and `name/bias`.
+ *
+ * @example conv2d('conv', 32, 3, { padding: 1 })(x) // [N, C, Y, X] to [N, 32, Y, X]
+ */
 export function conv2d(name: string, channels: number, kernel: number, options: Conv2dOptions = {}): Layer {
   return (x) =>
     scope(name, () => {
@@ -51,7 +60,11 @@ export function conv2d(name: string, channels: number, kernel: number, options: 
     });
 }
 
-/** Layer normalisation over the last dimension (Ba et al. 2016), epsilon 1e-5. */
+/**
+ * Layer normalisation over the last dimension (Ba et al. 2016), epsilon 1e-5.
+ *
+ * @example layerNorm('norm')(x) // [..., M]
+ */
 export function layerNorm(name: string): Layer {
   return (x) =>
     scope(name, () => {

@@ -16,6 +16,8 @@ export interface GaeInputs {
 /**
  * A_t = delta_t + discount_t lambda A_{t+1}, delta_t = r_t + discount_t V(x_{t+1}) - V(x_t)
  * (Schulman et al. 2016, eq. 16), all [T, B] and constant. The value target is A_t + V(x_t).
+ *
+ * @example generalizedAdvantages({ rewards, discounts, values, bootstrapValue }, 0.95) // [T, B]
  */
 export function generalizedAdvantages(inputs: GaeInputs, lambda: number): Tensor {
   const { rewards, values, bootstrapValue } = inputs;
@@ -36,7 +38,11 @@ export function generalizedAdvantages(inputs: GaeInputs, lambda: number): Tensor
   return ys.advantage;
 }
 
-/** Mean 0 and deviation 1 over the whole tensor. */
+/**
+ * Mean 0 and deviation 1 over the whole tensor.
+ *
+ * @example normalizeAdvantages(advantages) // [T, B]
+ */
 export function normalizeAdvantages(advantages: Tensor): Tensor {
   return advantages.sub(advantages.mean()).div(advantages.variance().sqrt().add(1e-8));
 }
@@ -54,6 +60,8 @@ export interface ReturnStatistics {
 /**
  * Divides rewards [T, B] by the running deviation of the discounted return and clips them to [-clip, clip]
  * (train-procgen's VecNormalize). `isFirst` [T, B] belongs to the observation *before* each reward.
+ *
+ * @example normalizeRewards(rewards, isFirst, statistics, { discount: 0.99, clip: 10 })
  */
 export function normalizeRewards(
   rewards: Tensor,

@@ -7,22 +7,38 @@ export function reduce(x: Tensor, reduction: Reduction): Tensor {
   return reduction === 'sum' ? x.sum() : x.mean();
 }
 
-/** log pi(a_t) [T, B] of actions [T, B] int64 under logits [T, B, A]. */
+/**
+ * log pi(a_t) [T, B] of actions [T, B] int64 under logits [T, B, A].
+ *
+ * @example logProbabilities(logits, actions) // [T, B, A] and int64 [T, B] to [T, B]
+ */
 export function logProbabilities(logits: Tensor, actions: Tensor): Tensor {
   return logits.logSoftmax(-1).gather(-1, actions.unsqueeze(-1)).squeeze(-1);
 }
 
-/** -log pi(a_t) A_t, [T, B]; no gradient through the advantages. */
+/**
+ * -log pi(a_t) A_t, [T, B]; no gradient through the advantages.
+ *
+ * @example policyGradientLoss(target.logProbability, advantages).sum()
+ */
 export function policyGradientLoss(logProbability: Tensor, advantages: Tensor): Tensor {
   return logProbability.mul(stopGradient(advantages)).neg();
 }
 
-/** (target - V)^2 / 2, [T, B]; no gradient through the target. */
+/**
+ * (target - V)^2 / 2, [T, B]; no gradient through the target.
+ *
+ * @example baselineLoss(target.values, batch.returns).mean()
+ */
 export function baselineLoss(values: Tensor, targets: Tensor): Tensor {
   return stopGradient(targets).sub(values).square().mul(0.5);
 }
 
-/** Entropy of softmax(logits), [T, B]. */
+/**
+ * Entropy of softmax(logits), [T, B].
+ *
+ * @example entropy(target.logits).mean()
+ */
 export function entropy(logits: Tensor): Tensor {
   const logProbability = logits.logSoftmax(-1);
   return logProbability.exp().mul(logProbability).sum(-1).neg();
@@ -31,6 +47,8 @@ export function entropy(logits: Tensor): Tensor {
 /**
  * The clipped surrogate (Schulman et al. 2017, eq. 7) as a loss, [T, B]: max(-A r, -A clip(r, 1 - e, 1 + e)) with
  * r = exp(log pi - log mu).
+ *
+ * @example clippedPolicyLoss(target.logProbability, behaviour.logProbability, batch.advantages, 0.2).mean()
  */
 export function clippedPolicyLoss(
   logProbability: Tensor,
@@ -43,7 +61,11 @@ export function clippedPolicyLoss(
   return maximum(scaled.mul(ratio), scaled.mul(ratio.clamp(1 - clip, 1 + clip)));
 }
 
-/** Squared error that does not reward moves of the value beyond `clip` from its former estimate, / 2, [T, B]. */
+/**
+ * Squared error that does not reward moves of the value beyond `clip` from its former estimate, / 2, [T, B].
+ *
+ * @example clippedBaselineLoss(target.values, behaviour.values, batch.returns, 0.2).mean()
+ */
 export function clippedBaselineLoss(
   values: Tensor,
   formerValues: Tensor,

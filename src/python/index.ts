@@ -12,6 +12,7 @@ import { encode, untag } from './values.ts';
 
 export type { PythonValue } from './values.ts';
 
+/** How a colleague's interpreter is found, and how long a call may take. */
 export interface PythonOptions {
   /** How long loading the file and each call may take, from when its turn comes; null waits for ever. Default two minutes. */
   readonly timeoutMs?: number | null;
@@ -103,7 +104,11 @@ async function load(running: Interpreter, place: string, name: string, limits: C
   }
 }
 
-/** Ends the interpreter of this script, if there is one. The next `python(...)` starts another. */
+/**
+ * Ends the interpreter of this script, if there is one. The next `python(...)` starts another.
+ *
+ * @example await closePython()
+ */
 export async function closePython(): Promise<void> {
   const running = await interpreter?.catch(() => null);
   await running?.close();

@@ -8,6 +8,7 @@ import {
   impalaObjective,
   ppoObjective,
   targetsGraph,
+  type OwnParts,
   type Spaces,
 } from '../train/index.ts';
 
@@ -40,22 +41,26 @@ export const MODULE_DEPTH = 2;
 const PROCGEN_ACTIONS = 15;
 const CATCH_ACTIONS = 3;
 
-/** The graphs that a run of this config acts and learns with, the acting one first. */
-export function graphsOf({ config }: ResolvedConfig): Graph[] {
+/** The graphs that a run of this config acts and learns with, the acting one first; `own` takes the place of its parts. */
+export function graphsOf({ config }: ResolvedConfig, own: OwnParts = {}): Graph[] {
   const spaces = spacesOf(config.environment);
-  const agent = agentOf(config.model, config.train.bptt, spaces, config.environment.blank);
+  const agent = agentOf(config.model, config.train.bptt, spaces, config.environment.blank, own);
   const { numEnvs } = config.environment;
   const { batchSize, unrollLength } = config.train;
   const sizes = { numEnvs, batchSize, unrollLength };
   const { algorithm } = config;
   const act = actGraph(agent, numEnvs, 'sampled');
   return algorithm.kind === 'impala'
-    ? [act, impalaObjective(agent, algorithm, sizes)]
-    : [act, ppoObjective(agent, algorithm, sizes), targetsGraph(agent, algorithm, unrollLength, numEnvs)];
+    ? [act, impalaObjective(agent, algorithm, sizes, own.loss)]
+    : [
+        act,
+        ppoObjective(agent, algorithm, sizes, own.loss),
+        targetsGraph(agent, algorithm, unrollLength, numEnvs),
+      ];
 }
 
-export function describeConfig(resolved: ResolvedConfig): Description {
-  const graphs = graphsOf(resolved);
+export function describeConfig(resolved: ResolvedConfig, own: OwnParts = {}): Description {
+  const graphs = graphsOf(resolved, own);
   const [act] = graphs as [Graph];
   const modules = act.declarations
     .map(({ name, tensor }) => ({

@@ -1,4 +1,5 @@
 /** Whole runs. */
+export { defineRun, definitionOf, type RunDefinition } from './definition.ts';
 export {
   declaredIn,
   describeConfig,
@@ -7,5 +8,11 @@ export {
   spacesOf,
   type Description,
 } from './describe.ts';
+export { newRunFolder } from './folder.ts';
+export { impala, ppo, type ImpalaLoop, type LoopEnd, type PpoLoop } from './loops.ts';
+export { loadModule, withAuthorsLine } from './module.ts';
+export { ownPartsOf } from './own-file.ts';
 export { evaluateRun, resumeRun, startRun, type EvaluateRunOptions, type RunOptions } from './runs.ts';
-export { openSession, train, type SessionOptions, type TrainOptions } from './train.ts';
+export { openSession, type SessionOptions } from './session.ts';
+export { train, type EvaluateOptions, type Run, type RunResult, type TrainOptions } from './train.ts';
+export { requireTypes } from './types.ts';

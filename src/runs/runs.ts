@@ -21,16 +21,23 @@ import {
   trainingLoop,
   writeWhole,
   type Places,
+  type OwnParts,
   type Play,
   type RunEnd,
   type RunEvent,
 } from '../train/index.ts';
+
+import { keepCopy, ownPartsOf, ownRecord } from './own-file.ts';
 
 export interface RunOptions {
   readonly folder: string;
   readonly places: Places;
   /** Ends the run at the next border between unrolls, with a checkpoint. */
   readonly stop: AbortSignal;
+  /** Parts that a person brings; a run that is resumed loads them from its file unless they are given. */
+  readonly own?: OwnParts;
+  /** The file that they come from, so that the run can load them again. */
+  readonly ownFile?: string | null;
 }
 
 /** Starts a new run in `folder` and yields its events; the last is `run_end`. */
@@ -39,14 +46,18 @@ export async function* startRun(
   preset: string,
   options: RunOptions,
 ): AsyncGenerator<RunEvent, void> {
+  const { own = {}, ownFile = null } = options;
+  const kept = ownRecord(options.folder, own, ownFile);
   using run = RunDirectory.create(options.folder, {
     format: 1,
     preset,
     created: new Date().toISOString(),
     versions: { srwm: packageVersion(), node: process.versions.node },
     ...resolved,
+    ...kept,
   });
-  yield* perform(run, resolved, options);
+  keepCopy(run.folder, kept.own);
+  yield* perform(run, resolved, { ...options, own });
 }
 
 /** Goes on with a run from its newest whole checkpoint, or from its config; of a finished run repeats its end. */
@@ -56,22 +67,23 @@ export async function* resumeRun(options: RunOptions): AsyncGenerator<RunEvent, 
     yield end;
     return;
   }
+  const own = options.own ?? (await ownPartsOf(options.folder, readRecord(options.folder)));
   const { run: opened, record } = RunDirectory.open(options.folder);
   using run = opened;
-  yield* perform(run, record, options);
+  yield* perform(run, record, { ...options, own });
 }
 
 async function* perform(
   run: RunDirectory,
   { config }: ResolvedConfig,
-  { places, stop }: RunOptions,
+  { places, stop, own = {} }: RunOptions,
 ): AsyncGenerator<RunEvent, void> {
   let lastCheckpoint: string | null = null;
   try {
     await using session = await Session.start(places, config.hardware, {
       logFile: run.path('log', 'worker.log'),
     });
-    const loop = trainingLoop({ session, config, places, run, stop });
+    const loop = trainingLoop({ session, config, places, run, stop, own });
     let ended: RunEnd | null = null;
     for (;;) {
       const step = await loop.next();
@@ -135,12 +147,16 @@ export interface EvaluateRunOptions {
   readonly play: readonly Play[] | null;
   readonly baselines: boolean;
   readonly signal: AbortSignal;
+  /** Loaded from the run's file unless they are given. */
+  readonly own?: OwnParts;
 }
 
 /** Evaluates the newest checkpoint of a run, and keeps the report beside it. */
 export async function evaluateRun(options: EvaluateRunOptions): Promise<EvaluationReport> {
   const { folder, places, signal } = options;
-  const { config } = readRecord(folder);
+  const record = readRecord(folder);
+  const { config } = record;
+  const own = options.own ?? (await ownPartsOf(folder, record));
   const checkpoint = requireCheckpoint(folder, () => undefined);
   await using session = await Session.start(places, config.hardware, { logFile: null, signal });
   const spaces = await openPool(
@@ -149,7 +165,7 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Evaluati
     poolSpec({ ...config.environment, numEnvs: 1 }, 0, places.procgenLibrary),
   );
   await session.call('close_pool', { pool: 'spaces' });
-  const agent = agentOf(config.model, config.train.bptt, spaces, config.environment.blank);
+  const agent = agentOf(config.model, config.train.bptt, spaces, config.environment.blank, own);
   await createParameters(session, agent, config.seed);
   await restoreCheckpoint(session, checkpoint, { sets: [SET], optimizers: [], handles: [], pools: [] });
   const report = await evaluate({

@@ -2,12 +2,12 @@
 import { keySpec, randomUniform, tensorSpec, trace, zeros, type Graph, type Tensor } from '../graph/index.ts';
 import type { ModelConfig, TrainConfig } from '../config/index.ts';
 import {
+  actorCritic,
   feedForwardCore,
   greedyActions,
   impalaResnet,
   mlp,
   patchConv,
-  policy,
   sampleActions,
   schemes,
   srwmCore,
@@ -16,6 +16,8 @@ import {
   type Policy,
   type SequenceCore,
 } from '../models/index.ts';
+
+import type { OwnParts } from './own.ts';
 
 /** What an environment offers: the worker says so when a pool is opened. */
 export interface Spaces {
@@ -34,16 +36,20 @@ export function agentOf(
   bptt: TrainConfig['bptt'],
   spaces: Spaces,
   blank: boolean,
+  own: OwnParts = {},
 ): Agent {
   const scheme = schemes[model.initialization];
-  const encoder = encoderOf(model, scheme);
-  const core = coreOf(model, bptt);
-  const { numActions } = spaces;
-  return {
-    ...spaces,
-    blank,
-    policy: policy({ encoder, core, numActions, scheme, policyGain: model.policyGain }),
-  };
+  const { observationShape, numActions } = spaces;
+  const make = own.policy ?? actorCritic;
+  const policy = make({
+    observationShape,
+    numActions,
+    scheme,
+    encoder: own.encoder ?? encoderOf(model, scheme),
+    core: own.core ?? coreOf(model, bptt),
+    policyGain: model.policyGain,
+  });
+  return { ...spaces, blank, policy };
 }
 
 function encoderOf({ encoder }: ModelConfig, scheme: InitializationScheme): Encoder {

@@ -16,6 +16,7 @@ export interface RunStart {
   readonly kernels: readonly KernelUse[];
 }
 
+/** One optimizer step and what it was worth. */
 export interface Update {
   readonly type: 'update';
   readonly index: number;
@@ -59,4 +60,5 @@ export interface RunEnd {
   readonly finished: boolean;
 }
 
+/** Everything that a run says; `type` tells which. */
 export type RunEvent = RunStart | Update | Checkpointed | Evaluated | Warned | RunEnd;

@@ -6,10 +6,29 @@ export { openPool, poolSpec } from './environment.ts';
 export type * from './events.ts';
 export { impalaObjective } from './impala/objective.ts';
 export { Learner } from './learner.ts';
-export { trainingLoop, type LoopOptions } from './loop.ts';
+export { trainingLoop, updateLoop, type LoopOptions } from './loop.ts';
+export { OWN_PARTS, ownNames, type OwnParts } from './own.ts';
 export { createParameters, SET, type Parts } from './parts.ts';
 export { ppoObjective } from './ppo/objective.ts';
 export { targetsGraph } from './ppo/targets.ts';
-export { readEnd, readRecord, RunDirectory, writeWhole, type RunRecord } from './run-directory.ts';
-export { frame, handle, key, Session, type Places } from './session.ts';
+export {
+  readEnd,
+  readRecord,
+  RunDirectory,
+  writeWhole,
+  type OwnRecord,
+  type RunRecord,
+} from './run-directory.ts';
+export { fromArray, HostArray, type FromArrayOptions, type NestedArray } from './host-array.ts';
+export { loadTensors, saveTensors } from './safetensors.ts';
+export {
+  frame,
+  handle,
+  key,
+  Session,
+  type ComputeInputs,
+  type ComputeOptions,
+  type Places,
+} from './session.ts';
+export { TensorHandle } from './tensor-handle.ts';
 export { librarySeed, permutation, randomKey, uniformStream } from './streams.ts';

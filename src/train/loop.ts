@@ -4,6 +4,7 @@ import { RecentReturns, Stopwatch } from '../metrics/index.ts';
 import { latestCheckpoint, restoreCheckpoint, writeCheckpoint, type Counters } from './checkpoints.ts';
 import type { RunEnd, RunEvent, Update } from './events.ts';
 import { makeParts, SET, type Parts } from './parts.ts';
+import type { OwnParts } from './own.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { Places, Session } from './session.ts';
 import { randomKey } from './streams.ts';
@@ -16,6 +17,8 @@ export interface LoopOptions {
   readonly config: Config;
   readonly places: Places;
   readonly run: RunDirectory;
+  /** Parts that take the place of the configuration's. */
+  readonly own?: OwnParts;
   /** Ends the run at the next border between unrolls, with a checkpoint. */
   readonly stop: AbortSignal;
 }
@@ -25,7 +28,7 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
   const { session, config, run, stop } = options;
   const warnings: string[] = [];
   const checkpoint = latestCheckpoint(run.folder, (message) => warnings.push(message));
-  const parts = await makeParts(session, config, options.places, checkpoint === null);
+  const parts = await makeParts(session, config, options.places, checkpoint === null, options.own);
   if (checkpoint !== null) await restoreCheckpoint(session, checkpoint, parts.contents);
   for (const graph of parts.graphs) run.writeGraph(graph);
   const progress = new Progress(config, parts, checkpoint?.counters ?? FRESH, session);
@@ -57,6 +60,16 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
   if (saved !== progress.updates) yield await save();
   yield await progress.endEvent(run.folder);
   return parts;
+}
+
+/** Only the updates of a fresh run: no folder, no checkpoint. Returns the end. */
+export async function* updateLoop(options: Omit<LoopOptions, 'run'>): AsyncGenerator<Update, RunEnd> {
+  const { session, config, stop } = options;
+  const parts = await makeParts(session, config, options.places, true, options.own);
+  const progress = new Progress(config, parts, FRESH, session);
+  while (progress.envSteps < config.train.totalEnvSteps && !stop.aborted)
+    yield* unrollAndLearn(parts, config, progress);
+  return progress.endEvent('');
 }
 
 async function* unrollAndLearn(

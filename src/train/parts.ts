@@ -1,6 +1,7 @@
 /** Everything a run is made of, wired up: pool, agent, parameters, collector, learner, algorithm. */
 import type { Config } from '../config/index.ts';
-import { initializationKeys, initializationOf, type Graph } from '../graph/index.ts';
+import { GraphError, type Graph } from '../graph/index.ts';
+import type { Objective } from '../objectives/index.ts';
 import { actGraph, agentOf, type Agent } from './agent.ts';
 import type { Algorithm } from './algorithm.ts';
 import type { Contents } from './checkpoints.ts';
@@ -8,9 +9,10 @@ import { Collector } from './collector.ts';
 import { openPool, poolSpec, type OpenPool } from './environment.ts';
 import { impalaAlgorithm } from './impala/algorithm.ts';
 import { Learner } from './learner.ts';
+import type { OwnParts } from './own.ts';
 import { ppoAlgorithm } from './ppo/algorithm.ts';
-import { key, type Places, type Session } from './session.ts';
-import { librarySeed, randomKey } from './streams.ts';
+import type { Places, Session } from './session.ts';
+import { librarySeed } from './streams.ts';
 
 /** Names of a run's objects in the worker. */
 export const SET = 'agent';
@@ -35,10 +37,11 @@ export async function makeParts(
   config: Config,
   places: Places,
   fresh: boolean,
+  own: OwnParts = {},
 ): Promise<Parts> {
   const seed = librarySeed(config.seed, 'pool');
   const pool = await openPool(session, POOL, poolSpec(config.environment, seed, places.procgenLibrary));
-  const agent = agentOf(config.model, config.train.bptt, pool, config.environment.blank);
+  const agent = agentOf(config.model, config.train.bptt, pool, config.environment.blank, own);
   const parameterCount = await createParameters(session, agent, config.seed);
   const learner = new Learner(session, SET, OPTIMIZER, config.train.maxGradNorm);
   await learner.create(config.train.optimizer);
@@ -52,7 +55,8 @@ export async function makeParts(
     owner: OWNER,
     keep: true,
   });
-  const algorithm = algorithmOf(session, learner, agent, config);
+  const algorithm = algorithmOf(session, learner, agent, config, own.loss);
+  requireTrainable(algorithm.graphs[0], own.loss);
   await collector.prepare();
   await algorithm.prepare(fresh);
   if (fresh) await collector.reset();
@@ -73,26 +77,33 @@ export async function makeParts(
   };
 }
 
-function algorithmOf(session: Session, learner: Learner, agent: Agent, config: Config): Algorithm {
+/** A loss of the author's own that reads no parameter would never learn anything. */
+function requireTrainable(update: Graph | undefined, loss: Objective | undefined): void {
+  if (update === undefined || loss === undefined || update.spec.parameters.length > 0) return;
+  throw new GraphError(
+    'GRAPH_TRAINABLE',
+    `objective "${loss.name}": the loss must depend on a parameter, got one that depends on none.`,
+    'Use the values of `target`, and stopGradient only where you mean it.',
+    loss.site,
+  );
+}
+
+function algorithmOf(
+  session: Session,
+  learner: Learner,
+  agent: Agent,
+  config: Config,
+  loss: Objective | undefined,
+): Algorithm {
   switch (config.algorithm.kind) {
     case 'impala':
-      return impalaAlgorithm(session, learner, agent, config.algorithm, config);
+      return impalaAlgorithm(session, learner, agent, config.algorithm, config, loss);
     case 'ppo':
-      return ppoAlgorithm(session, learner, agent, config.algorithm, config);
+      return ppoAlgorithm(session, learner, agent, config.algorithm, config, loss);
   }
 }
 
 /** Makes the agent's parameters from the seed, each from its own key, and returns how many numbers they are. */
 export async function createParameters(session: Session, agent: Agent, seed: number): Promise<number> {
-  const { declarations } = actGraph(agent, 1, 'greedy');
-  const graph = initializationOf('initialize', declarations);
-  const inputs = Object.fromEntries(
-    initializationKeys(graph).map((name) => [name, key(randomKey(seed, `initialize/${name}`))]),
-  );
-  const { parameters } = await session.call('create_parameters', {
-    set: SET,
-    graph: await session.load(graph),
-    inputs,
-  });
-  return parameters.reduce((total, { shape }) => total + shape.reduce((size, dim) => size * dim, 1), 0);
+  return session.createParameters(SET, [actGraph(agent, 1, 'greedy')], seed);
 }

@@ -19,12 +19,24 @@ import type { ResolvedConfig } from '../config/index.ts';
 import type { Graph } from '../graph/index.ts';
 import type { RunEnd, RunEvent } from './events.ts';
 
+/** Which parts of a run are not the configuration's, and the file that they come from. */
+export interface OwnRecord {
+  readonly parts: readonly string[];
+  /** Relative to the run directory; null when a script gave them without a file. */
+  readonly file: string | null;
+  /** The copy inside the run directory. */
+  readonly copy: string | null;
+  readonly sha256: string | null;
+}
+
 /** What `config.json` holds. */
 export interface RunRecord extends ResolvedConfig {
   readonly format: 1;
   readonly preset: string;
   readonly created: string;
   readonly versions: Readonly<Record<string, string>>;
+  /** Absent when every part is the configuration's. */
+  readonly own?: OwnRecord;
 }
 
 export class RunDirectory implements Disposable {
@@ -182,9 +194,9 @@ export function readEnd(folder: string): RunEnd | null {
 }
 
 /** Whole or not at all, also when the machine stops in between. */
-export function writeWhole(file: string, text: string): void {
+export function writeWhole(file: string, content: string | Uint8Array): void {
   const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, text, { flush: true });
+  writeFileSync(temporary, content, { flush: true });
   renameSync(temporary, file);
 }
 

@@ -4,7 +4,17 @@ import type { Binding, KernelUse, ReplyBody, RequestBody, Verb } from '../../bri
 import { Worker, type HostTensor } from '../../bridge/client/index.ts';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import type { Config } from '../config/index.ts';
-import type { Graph } from '../graph/index.ts';
+import {
+  initializationKeys,
+  initializationOf,
+  valueSpecs,
+  type Graph,
+  type InputSpecs,
+  type Outputs,
+} from '../graph/index.ts';
+import { HostArray } from './host-array.ts';
+import { randomKey } from './streams.ts';
+import { TensorHandle } from './tensor-handle.ts';
 
 /** Where Python and ProcGen are; set-up found them. */
 export interface Places {
@@ -14,16 +24,28 @@ export interface Places {
   readonly procgenLibrary: string | null;
 }
 
+/** Numbers, a tensor in the worker, or for a random key a bigint; one for each input of the graph. */
+export type ComputeInputs<I extends InputSpecs> = {
+  readonly [K in keyof I]: HostTensor | TensorHandle | bigint;
+};
+
+export interface ComputeOptions {
+  /** The parameter set that the graph reads. */
+  readonly set?: string;
+}
+
 const MINUTE = 60_000;
 /** No single request takes so long, even on one slow core; a request that moves on outlives it. */
 const DEADLINE_MS = 5 * MINUTE;
 
+/** A worker to compute with: graphs go in once, tensors in and out; `call` reaches every verb of the protocol. */
 export class Session implements AsyncDisposable {
   readonly worker: Worker;
   readonly device: string;
   readonly signal: AbortSignal | null;
   readonly #loaded = new Map<string, Graph>();
   readonly #kernels = new Map<string, KernelUse>();
+  #handles = 0;
 
   private constructor(worker: Worker, device: string, signal: AbortSignal | null) {
     this.worker = worker;
@@ -119,19 +141,84 @@ export class Session implements AsyncDisposable {
     return (await this.exchange('run', body, options.tensors)).tensors;
   }
 
-  /** Runs a graph on concrete numbers and returns every output. A random key is given as a bigint. */
-  async compute(
-    graph: Graph,
-    inputs: Readonly<Record<string, HostTensor | bigint>>,
-  ): Promise<Readonly<Record<string, HostTensor>>> {
-    const tensors: HostTensor[] = [];
-    const bindings = Object.entries(inputs).map(([name, value]): [string, Binding] => [
-      name,
-      typeof value === 'bigint' ? key(value) : frame(tensors.push(value) - 1),
-    ]);
+  /**
+   * Runs a graph on concrete numbers, or on tensors that are in the worker already, and returns every output. A random
+   * key is given as a bigint; a graph with parameters needs the `set` that holds them.
+   *
+   * @example const { y } = await session.compute(graph, { x: fromArray([1, 2, 3]) }); y.toNumbers()
+   */
+  async compute<I extends InputSpecs, O extends Outputs>(
+    graph: Graph<I, O>,
+    inputs: ComputeInputs<I>,
+    options: ComputeOptions = {},
+  ): Promise<{ readonly [K in keyof O]: HostArray }> {
     const fetch = graph.spec.outputs.map(({ name }) => name);
-    const results = await this.run(graph, { inputs: Object.fromEntries(bindings), fetch, tensors });
-    return Object.fromEntries(fetch.map((name, i) => [name, results[i] as HostTensor]));
+    const results = await this.run(graph, { ...options, ...bind(inputs), fetch });
+    const named = fetch.map((name, i) => [name, new HostArray(results[i] as HostTensor)]);
+    return Object.fromEntries(named) as { readonly [K in keyof O]: HostArray };
+  }
+
+  /**
+   * As `compute`, but the outputs stay in the worker until they are released.
+   *
+   * @example const { y } = await session.keep(graph, { x }); await y.toArray()
+   */
+  async keep<I extends InputSpecs, O extends Outputs>(
+    graph: Graph<I, O>,
+    inputs: ComputeInputs<I>,
+    options: ComputeOptions = {},
+  ): Promise<{ readonly [K in keyof O]: TensorHandle }> {
+    const ids = graph.spec.outputs.map(({ name }) => [name, this.#nextHandle()] as const);
+    await this.run(graph, { ...options, ...bind(inputs), store: Object.fromEntries(ids) });
+    const specs = valueSpecs(graph.spec);
+    const handles = graph.spec.outputs.map(({ name, value }, i) => {
+      const { shape, dtype } = specs[value] as (typeof specs)[number];
+      return [
+        name,
+        new TensorHandle(this, (ids[i] as readonly [string, string])[1], {
+          shape,
+          dtype: dtype as HostTensor['dtype'],
+        }),
+      ];
+    });
+    return Object.fromEntries(handles) as { readonly [K in keyof O]: TensorHandle };
+  }
+
+  /**
+   * Sends a tensor, which then stays in the worker. It is copied before this returns.
+   *
+   * @example await using x = await session.put(fromArray([1, 2, 3])); await session.compute(graph, { x })
+   */
+  async put<D extends HostTensor['dtype']>(
+    tensor: HostTensor & { readonly dtype: D },
+  ): Promise<TensorHandle<D>> {
+    const id = this.#nextHandle();
+    await this.call('put', { handles: [id] }, [tensor]);
+    return new TensorHandle(this, id, tensor);
+  }
+
+  /**
+   * Makes the parameter set `set`: everything that the graphs declare, each parameter from its own random stream of
+   * `seed`. Returns how many numbers they are.
+   *
+   * @example await session.createParameters('net', [act, update], 7)
+   */
+  async createParameters(set: string, graphs: readonly Graph[], seed: number): Promise<number> {
+    const declared = graphs
+      .flatMap(({ declarations }) => declarations)
+      .map((one) => [one.name, one] as const);
+    const graph = initializationOf('initialize', [...new Map(declared).values()]);
+    const keys = initializationKeys(graph).map(
+      (name) => [name, key(randomKey(seed, `initialize/${name}`))] as const,
+    );
+    const body = { set, graph: await this.load(graph), inputs: Object.fromEntries(keys) };
+    const { parameters } = await this.call('create_parameters', body);
+    return parameters.reduce((total, { shape }) => total + shape.reduce((size, dim) => size * dim, 1), 0);
+  }
+
+  #nextHandle(): string {
+    this.#handles += 1;
+    return `user/${this.#handles}`;
   }
 
   /** `file:line:column` of a node of a graph that was sent. */
@@ -169,3 +256,13 @@ function chooseDevice(wanted: string, devices: readonly { readonly name: string 
 export const handle = (id: string): Binding => ({ kind: 'handle', id });
 export const key = (value: bigint): Binding => ({ kind: 'key', value });
 export const frame = (index: number): Binding => ({ kind: 'frame', index });
+
+function bind(inputs: Readonly<Record<string, HostTensor | TensorHandle | bigint>>) {
+  const tensors: HostTensor[] = [];
+  const bindings = Object.entries(inputs).map(([name, value]): [string, Binding] => {
+    if (typeof value === 'bigint') return [name, key(value)];
+    if (value instanceof TensorHandle) return [name, handle(value.id)];
+    return [name, frame(tensors.push(value) - 1)];
+  });
+  return { inputs: Object.fromEntries(bindings), tensors };
+}

@@ -1,7 +1,11 @@
 /** All randomness of a run: named streams of keys, each a pure function of the seed and counters. */
 import { createHash } from 'node:crypto';
 
-/** A random key: unsigned, 64 bits. Equal arguments give equal keys, on every machine. */
+/**
+ * A random key: unsigned, 64 bits. Equal arguments give equal keys, on every machine.
+ *
+ * @example randomKey(7, 'actions', 0) // a bigint
+ */
 export function randomKey(seed: number, stream: string, ...counters: readonly number[]): bigint {
   const digest = createHash('sha256')
     .update(JSON.stringify([seed, stream, ...counters]))

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Graph } from '../../graph/index.ts';
 import type { Command } from '../command.ts';
 import type { Output } from '../output.ts';
+import type { TargetOptions } from '../program.ts';
 
 export const describe: Command = {
   name: 'describe',
@@ -10,6 +11,7 @@ export const describe: Command = {
   arguments: [{ name: '<preset>', description: 'a preset, a .ts file or a run directory' }],
   options: [
     { flags: '--set <key=value>', description: 'change one config key', repeatable: true },
+    { flags: '--skip-types', description: 'do not type-check a .ts file' },
     { flags: '--graph', description: 'print the traced graphs, each node with the line that made it' },
     { flags: '--against <other>', description: 'print how the graphs of another preset, file or run differ' },
     { flags: '--svg <file>', description: 'draw the learning graph into a file' },
@@ -22,23 +24,32 @@ export const describe: Command = {
     'describe procgen-easy --svg model.svg',
   ],
   run: async ({ arguments: words, list, flag, option, output, cwd }) => {
-    const [{ declaredIn, describeConfig, graphsOf, MODULE_DEPTH }, { listGraph, moduleTable }] =
-      await Promise.all([import('../../runs/index.ts'), import('../../inspect/index.ts')]);
-    const target = await configOf(words[0] ?? '', list('set'), cwd);
-    const traced = graphsOf(target.resolved);
+    const [{ declaredIn, describeConfig, graphsOf, MODULE_DEPTH }, { listGraph, moduleTable }, { ownNames }] =
+      await Promise.all([
+        import('../../runs/index.ts'),
+        import('../../inspect/index.ts'),
+        import('../../train/index.ts'),
+      ]);
+    const types = !flag('skip-types');
+    const target = await configOf(words[0] ?? '', { sets: list('set'), cwd, types });
+    const traced = graphsOf(target.resolved, target.own);
     const [other, file] = [option('against'), option('svg')];
     if (file !== undefined) await draw(traced, path.resolve(cwd, file), output);
     if (other !== undefined) {
-      const differences = await differencesOf(traced, graphsOf((await configOf(other, [], cwd)).resolved));
+      const { resolved, own } = await configOf(other, { sets: [], cwd, types });
+      const differences = await differencesOf(traced, graphsOf(resolved, own));
       output.result(differences, textOf(differences));
       return 0;
     }
-    const description = describeConfig(target.resolved);
+    const description = describeConfig(target.resolved, target.own);
     const { sources, parameters, graphs } = description;
+    const names = ownNames(target.own);
+    const own = names.length === 0 ? [] : [`own parts: ${names.join(', ')}  (${target.name})`];
     const lines = [
       ...Object.entries(sources).map(
         ([key, source]) => `${key} = ${JSON.stringify(valueAt(description.config, key))}  (${source})`,
       ),
+      ...own,
       '',
       ...parameters.modules.map(
         ({ name, shape, count }) => `${name}  [${shape.join(', ')}]  ${count.toLocaleString('en')}`,
@@ -59,12 +70,12 @@ export const describe: Command = {
   },
 };
 
-async function configOf(word: string, sets: readonly string[], cwd: string) {
+async function configOf(word: string, options: TargetOptions) {
   const [{ targetOf }, { SrwmError }] = await Promise.all([
     import('../program.ts'),
     import('../../../bridge/protocol/errors.ts'),
   ]);
-  const target = await targetOf(word, sets, cwd);
+  const target = await targetOf(word, options);
   if (target.kind === 'config') return target;
   throw new SrwmError(
     'CONFIG_FILE',

@@ -10,34 +10,35 @@ export const train: Command = {
   arguments: [{ name: '<preset>', description: 'a preset or a .ts file' }],
   options: [
     { flags: '--set <key=value>', description: 'change one config key', repeatable: true },
+    { flags: '--skip-types', description: 'do not type-check a .ts file' },
     { flags: '--run <dir>', description: 'the run directory (default: runs/<preset>-<time>)' },
   ],
   examples: ['train quickstart', 'train tiny --set seed=3 --run runs/tiny-3', 'train my-run.ts --json'],
   run: async (invocation) => {
-    const { arguments: words, list, option, output, cwd, signal } = invocation;
+    const { arguments: words, list, option, flag, output, cwd, signal } = invocation;
     const [{ targetOf }, { default: path }] = await Promise.all([
       import('../program.ts'),
       import('node:path'),
     ]);
-    const target = await targetOf(words[0] ?? '', list('set'), cwd);
+    const target = await targetOf(words[0] ?? '', { sets: list('set'), cwd, types: !flag('skip-types') });
     if (target.kind === 'function') {
-      for await (const update of target.run({ config: null, signal })) {
+      for await (const update of target.run(signal)) {
         output.record(update);
         if (!output.json) output.say(JSON.stringify(update));
       }
       return signal.aborted ? 130 : 0;
     }
-    const time = new Date().toISOString().slice(0, 19).replaceAll(':', '').replace('T', '-');
     const stem = path.basename(target.name).replace(/\.\w+$/, '');
-    const folder = option('run') ?? path.join('runs', `${stem}-${time}`);
-    const [{ startRun }, { RunDirectory }, { prepare }] = await Promise.all([
+    const [{ newRunFolder, startRun }, { RunDirectory }, { prepare }] = await Promise.all([
       import('../../runs/index.ts'),
       import('../../train/index.ts'),
       import('../prepare.ts'),
     ]);
+    const folder = option('run') ?? newRunFolder(stem);
     RunDirectory.requireNew(folder);
     const places = await prepare(invocation);
-    const events = startRun(target.resolved, target.name, { folder, places, stop: signal });
+    const { own, file: ownFile } = target;
+    const events = startRun(target.resolved, target.name, { folder, places, stop: signal, own, ownFile });
     return follow(events, output, target.resolved.config.train.totalEnvSteps);
   },
 };

@@ -4,7 +4,11 @@ import type { Tensor } from '../tensor.ts';
 import { emit, emitAll } from '../trace.ts';
 import { pair, type Pair, type WindowOptions } from './windows.ts';
 
-/** Matrix product over the last two dimensions; the others broadcast. */
+/**
+ * Matrix product over the last two dimensions; the others broadcast.
+ *
+ * @example matmul(a, b) // [..., m, k] with [..., k, n] gives [..., m, n]
+ */
 export function matmul<A extends Dims, B extends Dims>(
   a: Tensor<A>,
   b: Tensor<B> & MatmulFits<A, B>,
@@ -12,18 +16,30 @@ export function matmul<A extends Dims, B extends Dims>(
   return emit('aten.matmul.default', [a, b], {}) as Tensor<MatmulDims<A, B>>;
 }
 
-/** x [..., in] times weight [out, in], plus bias [out]. */
+/**
+ * x [..., in] times weight [out, in], plus bias [out].
+ *
+ * @example affine(x, weight, bias) // [..., in], [out, in], [out] give [..., out]
+ */
 export function affine(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
   return emit('aten.linear.default', bias === null ? [x, weight] : [x, weight, bias], {});
 }
 
-/** Orthogonal q [m, k] and upper triangular r [k, n] of x [m, n]. */
+/**
+ * Orthogonal q [m, k] and upper triangular r [k, n] of x [m, n].
+ *
+ * @example const { q, r } = qr(x) // [m, k] and [k, n] of [m, n]
+ */
 export function qr(x: Tensor): { readonly q: Tensor; readonly r: Tensor } {
   const [q, r] = emitAll('aten.linalg_qr.default', [x], {}) as [Tensor, Tensor];
   return { q, r };
 }
 
-/** Largest element of each window of x [N, C, Y, X]. */
+/**
+ * Largest element of each window of x [N, C, Y, X].
+ *
+ * @example maxPool2d(x, 3, { stride: 2, padding: 1 }) // [N, C, 64, 64] to [N, C, 32, 32]
+ */
 export function maxPool2d(x: Tensor, kernel: Pair, options: WindowOptions = {}): Tensor {
   const attrs = {
     kernel: pair(kernel),
@@ -33,7 +49,11 @@ export function maxPool2d(x: Tensor, kernel: Pair, options: WindowOptions = {}):
   return emit('aten.max_pool2d.default', [x], attrs);
 }
 
-/** Mean 0 and variance 1 over the last dimension of x [..., M], then weight [M] and bias [M]. */
+/**
+ * Mean 0 and variance 1 over the last dimension of x [..., M], then weight [M] and bias [M].
+ *
+ * @example normalizeLayer(x, weight, bias, 1e-5) // [..., M], [M], [M]
+ */
 export function normalizeLayer(x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
   return emit('aten.layer_norm.default', [x, weight, bias], { epsilon });
 }
@@ -47,6 +67,8 @@ export type Bptt = 'unroll' | 'step';
  * x [T, B, H, D]; w [H, D, D_y + 2 D + 4] in the column order (y, q, k, beta), the slow weights;
  * fastWeightDelta [B, H, D, D_y + 2 D + 4] = W_t - w; isFirst [T, B] bool sends the state back to w before step t.
  * Returns y [T, B, H, D_y], read before each step's own update, and the final fastWeightDelta.
+ *
+ * @example srwm(x, w, fastWeightDelta, isFirst, { inputSoftmax: true, bptt: 'unroll' })
  */
 export function srwm(
   x: Tensor,

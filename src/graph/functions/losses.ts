@@ -2,10 +2,13 @@
 import type { Tensor } from '../tensor.ts';
 import { emit } from '../trace.ts';
 
+/** Over the elements of a loss. */
 export type Reduction = 'none' | 'mean' | 'sum';
+/** How a loss over elements is reduced. */
 export interface LossOptions {
   readonly reduction?: Reduction;
 }
+/** How a loss over classes is weighted and reduced. */
 export interface ClassOptions extends LossOptions {
   /** Factor of every class, [C]. */
   readonly weight?: Tensor;
@@ -36,30 +39,50 @@ export function crossEntropy(
   );
 }
 
-/** -logProbabilities[target]: [N, C, ...] or [C] with class numbers int64 [N, ...] or []. */
+/**
+ * -logProbabilities[target]: [N, C, ...] or [C] with class numbers int64 [N, ...] or [].
+ *
+ * @example nllLoss(logProbabilities, target) // [] of [N, C] and int64 [N]
+ */
 export function nllLoss(logProbabilities: Tensor, target: Tensor, options: ClassOptions = {}): Tensor {
   const { weight, reduction = 'mean', ignoreIndex = -100 } = options;
   const inputs = weight === undefined ? [logProbabilities, target] : [logProbabilities, target, weight];
   return emit('aten.nll_loss_nd.default', inputs, { reduction, ignore_index: ignoreIndex });
 }
 
-/** Cross entropy of sigmoid(logits) with probabilities of the same shape, without overflow. */
+/**
+ * Cross entropy of sigmoid(logits) with probabilities of the same shape, without overflow.
+ *
+ * @example binaryCrossEntropy(logits, target) // [] of two [N]
+ */
 export function binaryCrossEntropy(logits: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   const attrs = { reduction: options.reduction ?? 'mean' };
   return emit('aten.binary_cross_entropy_with_logits.default', [logits, target], attrs);
 }
 
-/** (x - target)^2. */
+/**
+ * (x - target)^2.
+ *
+ * @example mseLoss(x, target) // [] of two of one shape
+ */
 export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   return emit('aten.mse_loss.default', [x, target], { reduction: options.reduction ?? 'mean' });
 }
 
-/** |x - target|. */
+/**
+ * |x - target|.
+ *
+ * @example l1Loss(x, target) // [] of two of one shape
+ */
 export function l1Loss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   return emit('aten.l1_loss.default', [x, target], { reduction: options.reduction ?? 'mean' });
 }
 
-/** d^2 / (2 beta) where d = |x - target| < beta, d - beta / 2 elsewhere (Girshick 2015). */
+/**
+ * d^2 / (2 beta) where d = |x - target| < beta, d - beta / 2 elsewhere (Girshick 2015).
+ *
+ * @example smoothL1Loss(x, target) // [] of two of one shape
+ */
 export function smoothL1Loss(
   x: Tensor,
   target: Tensor,
@@ -69,7 +92,11 @@ export function smoothL1Loss(
   return emit('aten.smooth_l1_loss.default', [x, target], { reduction, beta });
 }
 
-/** d^2 / 2 where d = |x - target| < delta, delta (d - delta / 2) elsewhere (Huber 1964). */
+/**
+ * d^2 / 2 where d = |x - target| < delta, delta (d - delta / 2) elsewhere (Huber 1964).
+ *
+ * @example huberLoss(x, target) // [] of two of one shape
+ */
 export function huberLoss(
   x: Tensor,
   target: Tensor,
@@ -82,6 +109,8 @@ export function huberLoss(
 /**
  * target (log target - logProbabilities), element by element: KL(target || model). With `logTarget` the target
  * holds logarithms too. The mean is over all elements; for one number a row, sum with reduction "none".
+ *
+ * @example klDivergence(logProbabilities, target) // [] of two [N, C]
  */
 export function klDivergence(
   logProbabilities: Tensor,
@@ -92,7 +121,11 @@ export function klDivergence(
   return emit('aten.kl_div.default', [logProbabilities, target], { reduction, log_target: logTarget });
 }
 
-/** Cosine of the angle between a and b along `dim`; both broadcast. */
+/**
+ * Cosine of the angle between a and b along `dim`; both broadcast.
+ *
+ * @example cosineSimilarity(a, b, -1) // [..., M] and [..., M] give [...]
+ */
 export function cosineSimilarity(a: Tensor, b: Tensor, dim: number, epsilon: number = 1e-8): Tensor {
   return emit('aten.cosine_similarity.default', [a, b], { dim, epsilon });
 }

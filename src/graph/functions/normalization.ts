@@ -2,12 +2,20 @@
 import type { Tensor } from '../tensor.ts';
 import { emit, emitAll } from '../trace.ts';
 
-/** x [..., M] divided by its root mean square over the last dimension, times weight [M] (Zhang and Sennrich 2019). */
+/**
+ * x [..., M] divided by its root mean square over the last dimension, times weight [M] (Zhang and Sennrich 2019).
+ *
+ * @example normalizeRms(x, weight, 1e-6) // [..., M], [M]
+ */
 export function normalizeRms(x: Tensor, weight: Tensor | null, epsilon: number): Tensor {
   return emit('aten.rms_norm.default', weight === null ? [x] : [x, weight], { epsilon });
 }
 
-/** Mean 0 and variance 1 over each group of channels of x [N, C, ...] (Wu and He 2018), then weight [C] and bias [C]. */
+/**
+ * Mean 0 and variance 1 over each group of channels of x [N, C, ...] (Wu and He 2018), then weight [C] and bias [C].
+ *
+ * @example normalizeGroups(x, 8, { weight, bias }, 1e-5) // [N, C, ...], [C]
+ */
 export function normalizeGroups(
   x: Tensor,
   groups: number,
@@ -18,7 +26,11 @@ export function normalizeGroups(
   return emit('aten.group_norm.default', inputs, { num_groups: groups, epsilon });
 }
 
-/** Mean 0 and variance 1 over each channel of each image of x [N, C, ...] (Ulyanov et al. 2016). */
+/**
+ * Mean 0 and variance 1 over each channel of each image of x [N, C, ...] (Ulyanov et al. 2016).
+ *
+ * @example normalizeInstances(x, { weight, bias }, 1e-5) // [N, C, ...], [C]
+ */
 export function normalizeInstances(
   x: Tensor,
   affine: { readonly weight: Tensor; readonly bias: Tensor } | null,
@@ -36,6 +48,8 @@ export interface RunningStatistics {
 /**
  * Mean 0 and variance 1 over each channel of the batch x [N, C, ...] (Ioffe and Szegedy 2015), then weight and bias [C].
  * Returns the statistics to keep: (1 - momentum) of the former ones and momentum of the batch's.
+ *
+ * @example normalizeBatch(x, { weight, bias }, running, { momentum: 0.1, epsilon: 1e-5 }) // [N, C, ...], [C]
  */
 export function normalizeBatch(
   x: Tensor,
@@ -50,7 +64,11 @@ export function normalizeBatch(
   return { y, running: { mean, variance } };
 }
 
-/** As `normalizeBatch` with the kept statistics: evaluation. */
+/**
+ * As `normalizeBatch` with the kept statistics: evaluation.
+ *
+ * @example normalizeWith(x, { weight, bias }, running, 1e-5) // [N, C, ...], [C]
+ */
 export function normalizeWith(
   x: Tensor,
   affine: { readonly weight: Tensor; readonly bias: Tensor },

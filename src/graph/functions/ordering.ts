@@ -37,21 +37,45 @@ function running(op: 'aten.cummax.default' | 'aten.cummin.default'): (x: Tensor,
   };
 }
 
-/** True where any element is not 0; bool (uint8 stays uint8). */
+/**
+ * True where any element is not 0; bool (uint8 stays uint8).
+ *
+ * @example any(x, -1) // [T, B, M] to [T, B]
+ */
 export const any = reduction('aten.any.dims');
-/** True where no element is 0; bool (uint8 stays uint8). */
+/**
+ * True where no element is 0; bool (uint8 stays uint8).
+ *
+ * @example all(x, -1) // [T, B, M] to [T, B]
+ */
 export const all = reduction('aten.all.dims');
-/** Sum of the elements that are not NaN. */
+/**
+ * Sum of the elements that are not NaN.
+ *
+ * @example nansum(x, -1) // [T, B, M] to [T, B]
+ */
 export const nansum = reduction('aten.nansum.default');
-/** Mean of the elements that are not NaN. */
+/**
+ * Mean of the elements that are not NaN.
+ *
+ * @example nanmean(x, -1) // [T, B, M] to [T, B]
+ */
 export const nanmean = reduction('aten.nanmean.default');
 
-/** Product along one dimension, or of all elements; bool and integers as int64. */
+/**
+ * Product along one dimension, or of all elements; bool and integers as int64.
+ *
+ * @example prod(x, -1) // [T, B, M] to [T, B]
+ */
 export function prod(x: Tensor, dim: number | null = null, options: ReductionOptions = {}): Tensor {
   return emit('aten.prod.dim_int', [x], { dim, keepdim: options.keepdim ?? false });
 }
 
-/** Standard deviation, divided by N - correction (PyTorch's default correction is 1). */
+/**
+ * Standard deviation, divided by N - correction (PyTorch's default correction is 1).
+ *
+ * @example std(x, -1) // [T, B, M] to [T, B]
+ */
 export function std(
   x: Tensor,
   dims?: ReducedDims,
@@ -91,26 +115,46 @@ export function quantile(
   return emit('aten.quantile.scalar', [x], { q, dim, keepdim: options.keepdim ?? false });
 }
 
-/** Index of the smallest element, int64; without `dim`, of the flattened tensor. */
+/**
+ * Index of the smallest element, int64; without `dim`, of the flattened tensor.
+ *
+ * @example argmin(x, -1) // [T, B, M] to [T, B]
+ */
 export function argmin(x: Tensor, dim: number | null = null, options: ReductionOptions = {}): Tensor {
   return emit('aten.argmin.default', [x], { dim, keepdim: options.keepdim ?? false });
 }
 
 /** Largest element along `dim` and its index. @example const { values, indices } = max(logits, -1) */
 export const max = located('aten.max.dim');
-/** Smallest element along `dim` and its index. */
+/**
+ * Smallest element along `dim` and its index.
+ *
+ * @example min(x, -1) // values and indices, [T, B] to [T]
+ */
 export const min = located('aten.min.dim');
-/** Lower median along `dim` and its index. */
+/**
+ * Lower median along `dim` and its index.
+ *
+ * @example median(x, -1) // [T, B] to [T]
+ */
 export const median = located('aten.median.dim');
 
-/** Sorted along `dim`, equal elements in their order, and where each came from. */
+/**
+ * Sorted along `dim`, equal elements in their order, and where each came from.
+ *
+ * @example sort(x, -1) // the shape of x
+ */
 export function sort(x: Tensor, dim: number = -1, options: { readonly descending?: boolean } = {}): Located {
   const attrs = { dim, descending: options.descending ?? false };
   const [values, indices] = emitAll('aten.sort.stable', [x], attrs) as [Tensor, Tensor];
   return { values, indices };
 }
 
-/** The indices that sort `x` along `dim`, int64. */
+/**
+ * The indices that sort `x` along `dim`, int64.
+ *
+ * @example argsort(x, -1) // the shape of x
+ */
 export function argsort(
   x: Tensor,
   dim: number = -1,
@@ -131,13 +175,29 @@ export function topk(
   return { values, indices };
 }
 
-/** Running product along `dim`. */
+/**
+ * Running product along `dim`.
+ *
+ * @example cumprod(x, -1) // the shape of x
+ */
 export const cumprod = along('aten.cumprod.default');
-/** Running log of the sum of exp along `dim`. */
+/**
+ * Running log of the sum of exp along `dim`.
+ *
+ * @example logcumsumexp(x, -1) // the shape of x
+ */
 export const logcumsumexp = along('aten.logcumsumexp.default');
-/** Running maximum along `dim` and its index. */
+/**
+ * Running maximum along `dim` and its index.
+ *
+ * @example cummax(x, -1) // the shape of x
+ */
 export const cummax = running('aten.cummax.default');
-/** Running minimum along `dim` and its index. */
+/**
+ * Running minimum along `dim` and its index.
+ *
+ * @example cummin(x, -1) // the shape of x
+ */
 export const cummin = running('aten.cummin.default');
 
 /**

@@ -10,13 +10,21 @@ export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
   return emit('aten.repeat.default', [x], { repeats: [...repeats] });
 }
 
-/** As `repeat`, with missing leading counts taken as 1, like numpy.tile. */
+/**
+ * As `repeat`, with missing leading counts taken as 1, like numpy.tile.
+ *
+ * @example tile(x, [2, 1]) // [N, M] to [2 N, M]
+ */
 export function tile(x: Tensor, repeats: readonly number[]): Tensor {
   const missing = Math.max(0, x.rank - repeats.length);
   return repeat(x, [...Array<number>(missing).fill(1), ...repeats]);
 }
 
-/** Every element `repeats` times in a row along `dim`: a, a, b, b. */
+/**
+ * Every element `repeats` times in a row along `dim`: a, a, b, b.
+ *
+ * @example repeatInterleave(x, 2, 0) // [N, M] to [2 N, M]
+ */
 export function repeatInterleave(x: Tensor, repeats: number, dim: number): Tensor {
   return emit('aten.repeat_interleave.self_int', [x], { repeats, dim });
 }
@@ -36,17 +44,29 @@ export function tril(x: Tensor, diagonal: number = 0): Tensor {
   return emit('aten.tril.default', [x], { diagonal });
 }
 
-/** Zeros below the given diagonal of the last two dimensions. */
+/**
+ * Zeros below the given diagonal of the last two dimensions.
+ *
+ * @example triu(x) // [..., n, n], zero below the diagonal
+ */
 export function triu(x: Tensor, diagonal: number = 0): Tensor {
   return emit('aten.triu.default', [x], { diagonal });
 }
 
-/** Vectors on the diagonal of matrices: [..., n] to [..., n + |offset|, n + |offset|]. */
+/**
+ * Vectors on the diagonal of matrices: [..., n] to [..., n + |offset|, n + |offset|].
+ *
+ * @example diagEmbed(x) // [..., n] to [..., n, n]
+ */
 export function diagEmbed(x: Tensor, offset: number = 0): Tensor {
   return emit('aten.diag_embed.default', [x], { offset });
 }
 
-/** Parts of the given sizes along `dim`; one number cuts parts of that size, the last may be smaller. */
+/**
+ * Parts of the given sizes along `dim`; one number cuts parts of that size, the last may be smaller.
+ *
+ * @example split(x, [4, 4], -1) // [..., 8] to two of [..., 4]
+ */
 export function split(x: Tensor, sizes: number | readonly number[], dim: number): readonly Tensor[] {
   return emitAll('aten.split_with_sizes.default', [x], {
     sizes: typeof sizes === 'number' ? evenly(x.size(dim), sizes) : [...sizes],
@@ -87,7 +107,11 @@ export function pad(
   return emit('aten.pad.default', [x], { pad: [...pad], mode, value: mode === 'constant' ? value : null });
 }
 
-/** Windows of `size` along `dim`, every `step`, as a new last dimension: [..., L, ...] to [..., n, ..., size]. */
+/**
+ * Windows of `size` along `dim`, every `step`, as a new last dimension: [..., L, ...] to [..., n, ..., size].
+ *
+ * @example unfold(x, 0, 4, 2) // windows of 4, every 2
+ */
 export function unfold(x: Tensor, dim: number, size: number, step: number = 1): Tensor {
   return emit('aten.unfold.default', [x], { dim, size, step });
 }
@@ -106,12 +130,20 @@ export function movedim(x: Tensor, from: number, to: number): Tensor {
   return permute(x, order);
 }
 
-/** Differences of neighbours along `dim`: [..., L, ...] to [..., L - 1, ...]. */
+/**
+ * Differences of neighbours along `dim`: [..., L, ...] to [..., L - 1, ...].
+ *
+ * @example diff(x) // [..., n] to [..., n - 1]
+ */
 export function diff(x: Tensor, dim: number = -1): Tensor {
   return sub(slice(x, dim, 1), slice(x, dim, 0, x.size(dim) - 1));
 }
 
-/** The grids of coordinates [n, m] of x [n] and y [m], x along the rows (indexing "ij"). */
+/**
+ * The grids of coordinates [n, m] of x [n] and y [m], x along the rows (indexing "ij").
+ *
+ * @example meshgrid(x, y) // [n] and [m] give two of [n, m]
+ */
 export function meshgrid(x: Tensor, y: Tensor): readonly [Tensor, Tensor] {
   const shape = [x.size(0), y.size(0)];
   return [expand(unsqueeze(x, 1), shape), expand(unsqueeze(y, 0), shape)];

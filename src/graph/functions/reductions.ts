@@ -21,18 +21,42 @@ function reduction(op: OpName): (x: Tensor, dims?: ReducedDims, options?: Reduct
   };
 }
 
-/** Sum; bool and integers as int64. */
+/**
+ * Sum; bool and integers as int64.
+ *
+ * @example sum(x, -1) // [T, B, M] to [T, B]
+ */
 export const sum = reduction('aten.sum.dim_IntList');
-/** Arithmetic mean of a floating tensor. */
+/**
+ * Arithmetic mean of a floating tensor.
+ *
+ * @example mean(x, -1) // [T, B, M] to [T, B]
+ */
 export const mean = reduction('aten.mean.dim');
-/** Largest element. */
+/**
+ * Largest element.
+ *
+ * @example amax(x, -1) // [T, B, M] to [T, B]
+ */
 export const amax = reduction('aten.amax.default');
-/** Smallest element. */
+/**
+ * Smallest element.
+ *
+ * @example amin(x, -1) // [T, B, M] to [T, B]
+ */
 export const amin = reduction('aten.amin.default');
-/** log of the sum of exp, without overflow. */
+/**
+ * log of the sum of exp, without overflow.
+ *
+ * @example logsumexp(x, -1) // [T, B, M] to [T, B]
+ */
 export const logsumexp = reduction('aten.logsumexp.default');
 
-/** Variance, divided by N - correction (PyTorch's default correction is 1). */
+/**
+ * Variance, divided by N - correction (PyTorch's default correction is 1).
+ *
+ * @example variance(x, -1) // [T, B, M] to [T, B]
+ */
 export function variance(
   x: Tensor,
   dims?: ReducedDims,
@@ -46,22 +70,38 @@ export function variance(
   return emit('aten.var.correction', [x], attrs);
 }
 
-/** Index of the largest element along `dim`, int64; without `dim`, of the flattened tensor. */
+/**
+ * Index of the largest element along `dim`, int64; without `dim`, of the flattened tensor.
+ *
+ * @example argmax(x, -1) // [T, B, M] to [T, B]
+ */
 export function argmax(x: Tensor, dim: number | null = null, options: ReductionOptions = {}): Tensor {
   return emit('aten.argmax.default', [x], { dim, keepdim: options.keepdim ?? false });
 }
 
-/** Running sum along `dim`. */
+/**
+ * Running sum along `dim`.
+ *
+ * @example cumsum(x, -1) // the shape of x
+ */
 export function cumsum(x: Tensor, dim: number): Tensor {
   return emit('aten.cumsum.default', [x], { dim });
 }
 
-/** exp(x) normalised to sum 1 along `dim`. */
+/**
+ * exp(x) normalised to sum 1 along `dim`.
+ *
+ * @example softmax(x, -1) // the shape of x
+ */
 export function softmax(x: Tensor, dim: number): Tensor {
   return emit('aten.softmax.int', [x], { dim });
 }
 
-/** log(softmax(x)), without underflow. */
+/**
+ * log(softmax(x)), without underflow.
+ *
+ * @example logSoftmax(x, -1) // the shape of x
+ */
 export function logSoftmax(x: Tensor, dim: number): Tensor {
   return emit('aten.log_softmax.int', [x], { dim });
 }

@@ -36,7 +36,11 @@ export interface SequenceOptions {
 const given = (x: Tensor, weight: Tensor, bias: Tensor | null) =>
   bias === null ? [x, weight] : [x, weight, bias];
 
-/** x [N, C, Y, X] with weight [K, C / groups, y, x] and bias [K] to [N, K, Y', X']. */
+/**
+ * x [N, C, Y, X] with weight [K, C / groups, y, x] and bias [K] to [N, K, Y', X'].
+ *
+ * @example convolve(x, weight, bias, { padding: 1 }) // [N, C, Y, X], [K, C, 3, 3], [K]
+ */
 export function convolve(
   x: Tensor,
   weight: Tensor,
@@ -69,7 +73,11 @@ export function convolve1d(
   });
 }
 
-/** The transpose of `convolve`: x [N, C, Y, X] with weight [C, K / groups, y, x] and bias [K] to [N, K, Y', X']. */
+/**
+ * The transpose of `convolve`: x [N, C, Y, X] with weight [C, K / groups, y, x] and bias [K] to [N, K, Y', X'].
+ *
+ * @example convolveTransposed(x, weight, bias, { stride: 2 }) // [N, C, Y, X]
+ */
 export function convolveTransposed(
   x: Tensor,
   weight: Tensor,
@@ -86,7 +94,11 @@ export function convolveTransposed(
   });
 }
 
-/** The transpose of `convolve1d`: x [N, C, L] with weight [C, K / groups, l] and bias [K] to [N, K, L']. */
+/**
+ * The transpose of `convolve1d`: x [N, C, L] with weight [C, K / groups, l] and bias [K] to [N, K, L'].
+ *
+ * @example convolveTransposed1d(x, weight, bias, { stride: 2 }) // [N, C, L]
+ */
 export function convolveTransposed1d(
   x: Tensor,
   weight: Tensor,
@@ -103,7 +115,11 @@ export function convolveTransposed1d(
   });
 }
 
-/** Largest element of each window of x [N, C, L]. */
+/**
+ * Largest element of each window of x [N, C, L].
+ *
+ * @example maxPool1d(x, 2) // [N, C, L] to [N, C, L / 2]
+ */
 export function maxPool1d(
   x: Tensor,
   kernel: number,
@@ -113,7 +129,11 @@ export function maxPool1d(
   return emit('aten.max_pool1d.default', [x], { kernel: [kernel], stride: [stride], padding: [padding] });
 }
 
-/** Mean of each window of x [N, C, L]; `countPadding` false leaves the padding out of the mean. */
+/**
+ * Mean of each window of x [N, C, L]; `countPadding` false leaves the padding out of the mean.
+ *
+ * @example avgPool1d(x, 2) // [N, C, L] to [N, C, L / 2]
+ */
 export function avgPool1d(
   x: Tensor,
   kernel: number,
@@ -124,7 +144,11 @@ export function avgPool1d(
   return emit('aten.avg_pool1d.default', [x], attrs);
 }
 
-/** Mean of each window of x [N, C, Y, X]; `countPadding` false leaves the padding out of the mean. */
+/**
+ * Mean of each window of x [N, C, Y, X]; `countPadding` false leaves the padding out of the mean.
+ *
+ * @example avgPool2d(x, 2) // [N, C, Y, X] to [N, C, Y / 2, X / 2]
+ */
 export function avgPool2d(
   x: Tensor,
   kernel: Pair,
@@ -139,7 +163,11 @@ export function avgPool2d(
   });
 }
 
-/** Means of evenly spread windows: x [N, C, L] to [N, C, size]. */
+/**
+ * Means of evenly spread windows: x [N, C, L] to [N, C, size].
+ *
+ * @example adaptiveAvgPool1d(x, 4) // [N, C, L] to [N, C, 4]
+ */
 export function adaptiveAvgPool1d(x: Tensor, size: number): Tensor {
   return emit('aten.adaptive_avg_pool1d.default', [x], { size: [size] });
 }
@@ -149,12 +177,20 @@ export function adaptiveAvgPool2d(x: Tensor, size: Pair): Tensor {
   return emit('aten.adaptive_avg_pool2d.default', [x], { size: pair(size) });
 }
 
-/** Largest elements of evenly spread windows: x [N, C, Y, X] to [N, C, ...size]. */
+/**
+ * Largest elements of evenly spread windows: x [N, C, Y, X] to [N, C, ...size].
+ *
+ * @example adaptiveMaxPool2d(x, 4) // [N, C, Y, X] to [N, C, 4, 4]
+ */
 export function adaptiveMaxPool2d(x: Tensor, size: Pair): Tensor {
   return emit('aten.adaptive_max_pool2d.default', [x], { size: pair(size) });
 }
 
-/** x [N, C, Y, X] resized to [N, C, ...size]; bilinear places pixel centres as PyTorch does (align_corners false). */
+/**
+ * x [N, C, Y, X] resized to [N, C, ...size]; bilinear places pixel centres as PyTorch does (align_corners false).
+ *
+ * @example resize(x, [32, 32]) // [N, C, Y, X] to [N, C, 32, 32]
+ */
 export function resize(
   x: Tensor,
   size: Pair,

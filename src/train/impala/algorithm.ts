@@ -1,5 +1,6 @@
 /** IMPALA: each column of an unroll is learnt from once, in groups of `batchSize`. */
 import type { Config, ImpalaConfig } from '../../config/index.ts';
+import type { Objective } from '../../objectives/index.ts';
 import type { Agent } from '../agent.ts';
 import { learningRateAt, type Algorithm, type UnrollContext } from '../algorithm.ts';
 import { chunks, columnTensor } from '../columns.ts';
@@ -14,10 +15,11 @@ export function impalaAlgorithm(
   agent: Agent,
   config: ImpalaConfig,
   { train, environment }: Pick<Config, 'train' | 'environment'>,
+  own?: Objective,
 ): Algorithm {
   const { numEnvs } = environment;
   const { batchSize, unrollLength } = train;
-  const graph = impalaObjective(agent, config, { numEnvs, batchSize, unrollLength });
+  const graph = impalaObjective(agent, config, { numEnvs, batchSize, unrollLength }, own);
   const groups = chunks([...Array(numEnvs).keys()], batchSize);
   return {
     graphs: [graph],
@@ -33,6 +35,7 @@ export function impalaAlgorithm(
         is_first: handle(UNROLL.isFirst),
         action: handle(UNROLL.action),
         behaviour_logits: handle(UNROLL.logits),
+        ...(own && { behaviour_values: handle(UNROLL.baseline) }),
         ...Object.fromEntries(
           Object.entries(initialState).map(([name, id]) => [`state/${name}`, handle(id)]),
         ),

@@ -2,6 +2,7 @@
 import { tensorSpec, trace, type Graph, type Tensor } from '../../graph/index.ts';
 import type { ImpalaConfig } from '../../config/index.ts';
 import {
+  applyObjective,
   baselineLoss,
   entropy,
   logProbabilities,
@@ -9,6 +10,8 @@ import {
   policyGradientLoss,
   reduce,
   vtrace,
+  withAbsent,
+  type Objective,
 } from '../../objectives/index.ts';
 import { applyPolicy, policySpecs, type Agent } from '../agent.ts';
 import { columnSpecs, selectColumns } from '../columns.ts';
@@ -24,15 +27,21 @@ export interface ObjectiveSizes {
  * target policy and the values, the last one the bootstrap value. Step t's reward and discount come with
  * observation t + 1.
  */
-export function impalaObjective(agent: Agent, config: ImpalaConfig, sizes: ObjectiveSizes): Graph {
+export function impalaObjective(
+  agent: Agent,
+  config: ImpalaConfig,
+  sizes: ObjectiveSizes,
+  own?: Objective,
+): Graph {
   const { numEnvs, batchSize, unrollLength: time } = sizes;
   const inputs = {
     ...policySpecs(agent, time + 1, numEnvs),
     action: tensorSpec([time, numEnvs], 'int64'),
     behaviour_logits: tensorSpec([time, numEnvs, agent.numActions]),
+    ...(own && { behaviour_values: tensorSpec([time, numEnvs]) }),
     ...columnSpecs(numEnvs, batchSize),
   };
-  return trace('impala_update', inputs, (all) => {
+  return trace(own?.name ?? 'impala_update', inputs, (all) => {
     const batch = selectColumns(all);
     const {
       action,
@@ -49,14 +58,33 @@ export function impalaObjective(agent: Agent, config: ImpalaConfig, sizes: Objec
     const targetLogits = logits.slice(0, 0, time);
     const values = baseline.slice(0, 0, time);
     const targetLogProbability = logProbabilities(targetLogits, action);
-    const rewards = reward.slice(0, 1);
+    const behaviourLogProbability = logProbabilities(behaviourLogits, action);
+    const raw = reward.slice(0, 1);
+    const rewards = config.rewardClipping === 'abs_one' ? raw.clamp(-1, 1) : raw;
+    const discounts = isFirst.slice(0, 1).logicalNot().to('float32').mul(config.discount);
+    const bootstrapValue = baseline.select(0, time);
+    if (own !== undefined) {
+      const instead = 'Use vtrace({ ... }), or train with ppo.';
+      return applyObjective(own, {
+        target: { logits: targetLogits, logProbability: targetLogProbability, values, bootstrapValue },
+        behaviour: {
+          logits: behaviourLogits,
+          logProbability: behaviourLogProbability,
+          values: (batch as Record<string, Tensor>)['behaviour_values'] as Tensor,
+        },
+        batch: withAbsent(
+          { actions: action, rewards, discounts, isFirst: isFirst.slice(0, 0, time) },
+          { advantages: instead, returns: instead },
+        ),
+      });
+    }
     const { vs, pgAdvantages } = vtrace(
       {
-        logRhos: targetLogProbability.sub(logProbabilities(behaviourLogits, action)),
-        discounts: isFirst.slice(0, 1).logicalNot().to('float32').mul(config.discount),
-        rewards: config.rewardClipping === 'abs_one' ? rewards.clamp(-1, 1) : rewards,
+        logRhos: targetLogProbability.sub(behaviourLogProbability),
+        discounts,
+        rewards,
         values,
-        bootstrapValue: baseline.select(0, time),
+        bootstrapValue,
       },
       config,
     );

@@ -1,5 +1,6 @@
 /** PPO: several passes over an unroll, in random groups of whole env columns. */
 import type { Config, PpoConfig } from '../../config/index.ts';
+import type { Objective } from '../../objectives/index.ts';
 import { stateNames, type Agent } from '../agent.ts';
 import { learningRateAt, type Algorithm, type UnrollContext } from '../algorithm.ts';
 import { chunks, columnTensor } from '../columns.ts';
@@ -23,11 +24,12 @@ export function ppoAlgorithm(
   agent: Agent,
   config: PpoConfig,
   { train, environment, seed }: Pick<Config, 'train' | 'environment' | 'seed'>,
+  own?: Objective,
 ): Algorithm {
   const { numEnvs } = environment;
   const { batchSize, unrollLength } = train;
   const targets = targetsGraph(agent, config, unrollLength, numEnvs);
-  const objective = ppoObjective(agent, config, { numEnvs, batchSize, unrollLength });
+  const objective = ppoObjective(agent, config, { numEnvs, batchSize, unrollLength }, own);
   const stateInputs = (handles: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(handles).map(([name, id]) => [`state/${name}`, handle(id)]));
 
@@ -66,6 +68,7 @@ export function ppoAlgorithm(
         is_first: handle(UNROLL.isFirst),
         action: handle(UNROLL.action),
         former_values: handle(UNROLL.baseline),
+        ...(own && { behaviour_logits: handle(UNROLL.logits) }),
         ...Object.fromEntries(Object.entries(TARGETS).map(([name, id]) => [name, handle(id)])),
         ...stateInputs(initialState),
       };

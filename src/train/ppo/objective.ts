@@ -2,12 +2,15 @@
 import { tensorSpec, trace, type Graph, type Tensor } from '../../graph/index.ts';
 import type { PpoConfig } from '../../config/index.ts';
 import {
+  applyObjective,
   baselineLoss,
   clippedBaselineLoss,
   clippedPolicyLoss,
   clippedShare,
   entropy,
   logProbabilities,
+  withAbsent,
+  type Objective,
 } from '../../objectives/index.ts';
 import { applyPolicy, policySpecs, type Agent } from '../agent.ts';
 import { columnSpecs, selectColumns } from '../columns.ts';
@@ -18,7 +21,8 @@ export interface ObjectiveSizes {
   readonly unrollLength: number;
 }
 
-export function ppoObjective(agent: Agent, config: PpoConfig, sizes: ObjectiveSizes): Graph {
+/** `own` takes the place of the clipped loss. */
+export function ppoObjective(agent: Agent, config: PpoConfig, sizes: ObjectiveSizes, own?: Objective): Graph {
   const { numEnvs, batchSize, unrollLength: time } = sizes;
   const perStep = tensorSpec([time, numEnvs]);
   const inputs = {
@@ -28,9 +32,10 @@ export function ppoObjective(agent: Agent, config: PpoConfig, sizes: ObjectiveSi
     former_values: perStep,
     advantages: perStep,
     targets: perStep,
+    ...(own && { behaviour_logits: tensorSpec([time, numEnvs, agent.numActions]) }),
     ...columnSpecs(numEnvs, batchSize),
   };
-  return trace('ppo_update', inputs, (all) => {
+  return trace(own?.name ?? 'ppo_update', inputs, (all) => {
     const batch = selectColumns(all);
     const value = (name: string): Tensor => batch[name] as Tensor;
     // The observation after the last step has no action to learn from.
@@ -40,6 +45,27 @@ export function ppoObjective(agent: Agent, config: PpoConfig, sizes: ObjectiveSi
     const { logits, baseline: values } = applyPolicy(agent, { ...batch, ...unroll });
     const logProbability = logProbabilities(logits, value('action'));
     const behaviour = value('behaviour_log_probability');
+    if (own !== undefined) {
+      return applyObjective(own, {
+        target: withAbsent(
+          { logits, logProbability, values },
+          { bootstrapValue: 'Use batch.advantages and batch.returns, or train with impala.' },
+        ),
+        behaviour: {
+          logits: value('behaviour_logits'),
+          logProbability: behaviour,
+          values: value('former_values'),
+        },
+        batch: {
+          actions: value('action'),
+          rewards: value('reward').slice(0, 1),
+          discounts: value('is_first').slice(0, 1).logicalNot().to('float32').mul(config.discount),
+          isFirst: unroll['is_first'] as Tensor,
+          advantages: value('advantages'),
+          returns: value('targets'),
+        },
+      });
+    }
     const policyLoss = clippedPolicyLoss(logProbability, behaviour, value('advantages'), config.clip).mean();
     const valueErrors =
       config.valueClip === null

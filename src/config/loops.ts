@@ -1,0 +1,57 @@
+/** The configuration of a loop that a script writes itself, from the settings that it names. */
+import { algorithms, encoders, environments, optimizers, paper } from './defaults.ts';
+import {
+  leavesOf,
+  type Changes,
+  type Kinds,
+  type ModelChanges,
+  type SectionChanges,
+  type TrainChanges,
+} from './overrides.ts';
+import { resolveConfig } from './resolve.ts';
+import type { AlgorithmConfig, Config, EnvironmentConfig } from './schema.ts';
+
+/** Kinds that a loop starts from, by its algorithm. */
+export interface LoopKinds<A extends AlgorithmConfig['kind']> extends Kinds {
+  readonly algorithm: A;
+  readonly optimizer: A extends 'impala' ? 'rmsprop' : 'adam';
+  readonly schedule: 'linear';
+  readonly core: 'srwm';
+  readonly encoder: 'impala_resnet' | 'mlp';
+}
+
+/** What a loop may be told; everything but `env` has a default. */
+export interface LoopSettings<A extends AlgorithmConfig['kind']> extends TrainChanges<LoopKinds<A>> {
+  /** From `procgen({...})`, `catchGame({...})` or `recall({...})`. */
+  readonly env: EnvironmentConfig;
+  readonly seed?: number;
+  /** Settings of the training rule: discount, costs, clips. */
+  readonly algorithm?: SectionChanges<AlgorithmConfig, A>;
+  /** Of the parts of the network that are not your own. */
+  readonly model?: ModelChanges<LoopKinds<A>>;
+  readonly hardware?: Changes<Config['hardware']>;
+}
+
+const MOST_COLUMNS = 32;
+
+/**
+ * The paper's setting for IMPALA; Adam at 3e-4 with a norm of 0.5 for PPO. Games with images get the residual
+ * network, others a dense one; an update takes the largest divisor of `numEnvs` that is at most 32.
+ */
+export function loopConfig<A extends AlgorithmConfig['kind']>(kind: A, settings: LoopSettings<A>): Config {
+  const { env, seed, algorithm, model, hardware, ...train } = settings;
+  const { numEnvs } = env;
+  const batchSize = [...Array(MOST_COLUMNS).keys()].findLast((i) => numEnvs % (i + 1) === 0) ?? 0;
+  const rule = kind === 'impala' ? {} : { optimizer: optimizers.adam, learningRate: 3e-4, maxGradNorm: 0.5 };
+  const base: Config = {
+    ...paper,
+    algorithm: algorithms[kind],
+    train: { ...paper.train, batchSize: batchSize + 1, ...rule },
+    environment: environments[env.kind],
+    model: { ...paper.model, encoder: env.kind === 'procgen' ? encoders.impala_resnet : encoders.mlp },
+  };
+  const who = `${kind}({...})`;
+  const given = { environment: env, seed, algorithm, model, hardware, train };
+  const assignments = Object.entries(given).flatMap(([key, value]) => leavesOf(key, value, who));
+  return resolveConfig(base, who, assignments).config;
+}
