@@ -5,6 +5,8 @@ import { roundTripRow, shareRow } from './bridge.ts';
 import { endToEndRow } from './end-to-end.ts';
 import { procgenRow } from './environment.ts';
 import { readyRow } from './graph.ts';
+import { overheadRow } from './overhead.ts';
+import { typesRow } from './types.ts';
 import { pythonCallRow } from './python-call.ts';
 import { srwmCases, srwmRow } from './kernels.ts';
 import { updateRow } from './update.ts';
@@ -22,7 +24,11 @@ export const suites = {
     { name: 'bridge/round_trip', measure: roundTripRow },
     { name: 'python/call', measure: pythonCallRow },
   ],
-  graph: [{ name: 'graph/ready', measure: readyRow }],
+  graph: [
+    { name: 'graph/ready', measure: readyRow },
+    { name: 'graph/overhead', measure: overheadRow },
+    { name: 'types/check', measure: typesRow },
+  ],
   env: [{ name: 'env/procgen', measure: procgenRow }],
   train: [
     { name: 'update/feed_forward', measure: (bench: Bench) => updateRow(bench, 'feed_forward') },
