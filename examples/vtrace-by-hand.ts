@@ -45,7 +45,7 @@ const { vs } = await session.compute(graph, {
   values: column(values),
   bootstrapValue: hostTensor('float32', Float32Array.of(bootstrapValue), [1]),
 });
-const traced = [...(toTypedArray(vs!) as Float32Array)];
+const traced = [...(toTypedArray(vs) as Float32Array)];
 const format = (numbers: readonly number[]): string => numbers.map((number) => number.toFixed(4)).join(' ');
 console.log(`vs, traced   ${format(traced)}`);
 console.log(`vs, by hand  ${format(byHand())}`);

@@ -61,7 +61,7 @@ export async function targetOf(word: string, { sets, cwd, types }: TargetOptions
 }
 
 function fileOf(folder: string, file: string | null | undefined): string | null {
-  return file == null ? null : path.resolve(folder, file);
+  return file === null || file === undefined ? null : path.resolve(folder, file);
 }
 
 async function fileTarget(

@@ -87,7 +87,7 @@ export function applyObjective(
   context: ObjectiveContext,
 ): ObjectiveResult {
   const result = compute(context);
-  if (!(((result as ObjectiveResult | undefined)?.loss as Tensor | undefined) instanceof Tensor)) {
+  if (!((result as ObjectiveResult | undefined)?.loss instanceof Tensor)) {
     throw new GraphError(
       'GRAPH_TRACE',
       `objective "${name}": must return { loss, ...reported }, got no tensor under "loss".`,

@@ -19,7 +19,7 @@ export function ownRecord(folder: string, own: OwnParts, file: string | null): {
 
 /** Copies the file into the run that was just made. */
 export function keepCopy(folder: string, own: OwnRecord | undefined): void {
-  if (own?.file == null || own.copy === null) return;
+  if (own === undefined || own.file === null || own.copy === null) return;
   mkdirSync(path.join(folder, 'own'), { recursive: true });
   copyFileSync(path.resolve(folder, own.file), path.join(folder, own.copy));
 }

@@ -63,8 +63,8 @@ export interface FromArrayOptions {
  */
 export function fromArray(values: NestedArray | Typed, options: FromArrayOptions = {}): HostArray {
   const isTyped = ArrayBuffer.isView(values);
-  const found = isTyped ? [values.length] : shapeOf(values as NestedArray);
-  const flat = isTyped ? [...(values as Iterable<number | bigint>)] : flatten(values as NestedArray);
+  const found = isTyped ? [values.length] : shapeOf(values);
+  const flat = isTyped ? [...(values as Iterable<number | bigint>)] : flatten(values);
   const shape = options.shape ?? found;
   const size = shape.reduce((product, dim) => product * dim, 1);
   if (size !== flat.length)
@@ -74,7 +74,7 @@ export function fromArray(values: NestedArray | Typed, options: FromArrayOptions
       'Give the shape of the values.',
     );
   const dtype =
-    options.dtype ?? (isTyped ? dtypeOf(values as Typed) : typeof flat[0] === 'boolean' ? 'bool' : 'float32');
+    options.dtype ?? (isTyped ? dtypeOf(values) : typeof flat[0] === 'boolean' ? 'bool' : 'float32');
   return new HostArray(fill(dtype, flat, shape));
 }
 

@@ -70,7 +70,7 @@ export function impalaObjective(
         behaviour: {
           logits: behaviourLogits,
           logProbability: behaviourLogProbability,
-          values: (batch as Record<string, Tensor>)['behaviour_values'] as Tensor,
+          values: batch['behaviour_values'] as Tensor,
         },
         batch: withAbsent(
           { actions: action, rewards, discounts, isFirst: isFirst.slice(0, 0, time) },

@@ -43,7 +43,7 @@ function project(): { readonly file: string; readonly folder: string } {
 
 async function begin(file: string, folder: string, stopAfter: number | null) {
   const { config, own } = (await loadModule(file))['default'] as RunDefinition;
-  const resolved = resolveConfig(config as Config, 'mine.ts', [], ownNames(own));
+  const resolved = resolveConfig(config, 'mine.ts', [], ownNames(own));
   const stop = new AbortController();
   const events = [];
   for await (const event of startRun(resolved, 'mine', {
