@@ -88,6 +88,8 @@ export function srwm(
  * q, k [T, B, H, K], already activated; v [T, B, H, V]; beta [T, B, H], the rate of each write, after its sigmoid;
  * fastWeights [B, H, K, V], rows are keys; isFirst [T, B] bool sends them back to zero before step t. Each step
  * writes W += k (beta (v - k W)) and then reads o = q W. Returns o [T, B, H, V] and the final fastWeights.
+ *
+ * @example const { o, fastWeights: next } = deltaRule(q, k, v, beta, fastWeights, isFirst, { bptt: 'unroll' });
  */
 export function deltaRule(
   q: Tensor,

@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFil
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { resolveConfig, type Config } from '../../../src/config/index.ts';
+import { resolveConfig } from '../../../src/config/index.ts';
 import { describeConfig, evaluateRun, loadModule, ownPartsOf, startRun } from '../../../src/runs/index.ts';
 import type { RunDefinition } from '../../../src/runs/index.ts';
 import { ownNames, readRecord } from '../../../src/train/index.ts';
