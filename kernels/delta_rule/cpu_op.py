@@ -11,12 +11,17 @@ from ..cpu_library import instruction_set, load
 from ..dispatch import Call
 from .registration import register_autograd, register_fakes
 
+STEP = torch.library.Library('delta_rule', 'FRAGMENT')
+
 
 @functools.cache
 def register() -> None:
     """Tells torch about the loaded ops, which it accepts once a process."""
     register_fakes('cpu', saved_shape)
     register_autograd('cpu', twice=False)
+    torch.library.register_fake('delta_rule::step_cpu_', lambda *_: None)
+    # One call an env step: without this each would pass through a fallback that looks for gradients.
+    STEP.impl('step_cpu_', torch.library.fallthrough_kernel, 'Autograd')
 
 
 @torch.compiler.assume_constant_result

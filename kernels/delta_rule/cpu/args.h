@@ -64,4 +64,8 @@ extern const Kernels<float> kernels_avx2;
 extern const Kernels<float> kernels_portable_float;
 extern const Kernels<double> kernels_portable_double;
 
+// Those of the instruction set in use.
+template <class S>
+const Kernels<S>& chosen_kernels();
+
 }  // namespace delta_rule

@@ -8,27 +8,27 @@
 #include "../../cpu/instruction_set.h"
 #include "args.h"
 
+namespace delta_rule {
+template <>
+const Kernels<float>& chosen_kernels<float>() {
+#if defined(__x86_64__)
+  if (srwm::instruction_set_level() == 2) return kernels_avx512;
+  if (srwm::instruction_set_level() == 1) return kernels_avx2;
+#endif
+  return kernels_portable_float;
+}
+template <>
+const Kernels<double>& chosen_kernels<double>() {
+  return kernels_portable_double;
+}
+}  // namespace delta_rule
+
 namespace {
 
 using delta_rule::Backward;
 using delta_rule::Forward;
 using delta_rule::Geometry;
 using delta_rule::Kernels;
-
-template <class S>
-const Kernels<S>& kernels();
-template <>
-const Kernels<float>& kernels<float>() {
-#if defined(__x86_64__)
-  if (srwm::instruction_set_level() == 2) return delta_rule::kernels_avx512;
-  if (srwm::instruction_set_level() == 1) return delta_rule::kernels_avx2;
-#endif
-  return delta_rule::kernels_portable_float;
-}
-template <>
-const Kernels<double>& kernels<double>() {
-  return delta_rule::kernels_portable_double;
-}
 
 void require(bool fits, const char* name) {
   STD_TORCH_CHECK(fits, "delta_rule: ", name, " has another shape, dtype or device than q asks for.");
@@ -103,7 +103,7 @@ void run_forward(const Call& c, const Tensor& v, Tensor& o, Tensor& end, Tensor*
                      o.mutable_data_ptr(),
                      output<S>(&end),
                      output<S>(saved)};
-  const Kernels<S>& k = kernels<S>();
+  const Kernels<S>& k = delta_rule::chosen_kernels<S>();
   torch::stable::parallel_for(0, c.N * c.g.H, c.grain(), [&](int64_t a, int64_t b) { k.forward(f, a, b); });
 }
 
@@ -137,7 +137,7 @@ void run_backward(const Call& c, const OptionalTensor& d_o, const OptionalTensor
                       dv.mutable_data_ptr(),
                       dbeta.mutable_data_ptr(),
                       output<S>(dstart)};
-  const Kernels<S>& k = kernels<S>();
+  const Kernels<S>& k = delta_rule::chosen_kernels<S>();
   torch::stable::parallel_for(0, c.N * c.g.H, c.grain(), [&](int64_t a, int64_t b) { k.backward(f, a, b); });
 }
 
