@@ -162,7 +162,7 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Evaluati
   const spaces = await openPool(
     session,
     'spaces',
-    poolSpec({ ...config.environment, numEnvs: 1 }, 0, places.procgenLibrary),
+    poolSpec({ ...config.environment, numEnvs: gamesOf(config.environment) }, 0, places.procgenLibrary),
   );
   await session.call('close_pool', { pool: 'spaces' });
   const agent = agentOf(config.model, config.train.bptt, spaces, config.environment.blank, own);
@@ -184,6 +184,11 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Evaluati
   const file = `${folder}/evaluations/${checkpoint.counters.updates}-${new Date().toISOString().replaceAll(':', '')}.json`;
   writeWhole(file, `${JSON.stringify(report, null, 2)}\n`);
   return report;
+}
+
+/** A pool needs a slot for each of its games. */
+function gamesOf(environment: ResolvedConfig['config']['environment']): number {
+  return environment.kind === 'procgen' ? environment.games.length : 1;
 }
 
 function packageVersion(): string {
