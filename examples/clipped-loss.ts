@@ -3,7 +3,7 @@
  *
  *     npx tsx examples/clipped-loss.ts
  *
- *    0  loss  0.4632  clipped 0.00
+ *    0  loss  1.2647  clipped 0.00
  *   ...
  */
 import { catchGame, entropy, maximum, objective, ppo } from 'srwm';

@@ -4,7 +4,8 @@
  *
  *     npx tsx examples/own-loop.ts
  *
- * update   0   return -0.62
+ * update   0   return -0.73
+ * update  20   return -0.51
  * ...
  */
 import { keySpec, linear, logProbabilities, normalizeAdvantages, openSession, randomKey } from 'srwm';
@@ -60,7 +61,7 @@ const accumulate = { graph: learner, optimizer: 'net', inputs, loss: 'loss', rep
 const apply = { optimizer: 'net', learning_rate: 3e-3, max_grad_norm: 0.5, transform: null, inputs: {} };
 
 let recent: number[] = [];
-for (let version = 0; version <= 120; version++) {
+for (let version = 0; version <= 80; version++) {
   const key = { kind: 'key', value: randomKey(SEED, 'actions', version) } as const;
   await session.run(noise, { inputs: { key }, store: { noise: 'noise' } });
   const { episodes } = await session.call('collect', collect);

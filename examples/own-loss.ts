@@ -3,7 +3,7 @@
  *
  *     npx tsx examples/own-loss.ts
  *
- * my-loss: policy 10.2, value 3.1, entropy 1.09
+ * my-loss: policy -113.22, value 95.90, entropy 1.10
  * ...
  */
 import { catchGame, entropy, impala, objective, vtrace, where } from 'srwm';

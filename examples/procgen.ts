@@ -5,9 +5,9 @@
  *     npx tsx examples/procgen.ts            on BigFish and Maze
  *     npx tsx examples/procgen.ts miner      on games of your choice
  *
- * update 0: 480 env steps, loss 34.1
+ * update 0: 240 env steps, loss -15.0
  * ...
- * bigfish, unseen levels: 0.83 [0.12, 1.54] of 8 episodes
+ * bigfish, unseen levels: 0.50 [-0.13, 1.13] of 8 episodes
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

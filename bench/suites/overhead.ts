@@ -9,7 +9,7 @@ import { comparisonRow, type Row } from '../row.ts';
 import { compare, takePairs } from '../statistics.ts';
 
 const WARM_UP = 2;
-const REPEATS = 40;
+const REPEATS = 20;
 const SET = 'net';
 /** Float32 sums in another order. */
 const TOLERANCES = { loss: 1e-5, gradient: 1e-3 } as const;

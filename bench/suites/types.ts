@@ -8,7 +8,7 @@ import type { Bench } from '../bench.ts';
 import { CannotMeasure, figureRow, type Row } from '../row.ts';
 
 const GOAL_SECONDS = 6;
-const RUNS = 9;
+const RUNS = 5;
 
 /** A whole `tsc --noEmit` of the examples in a fresh process, the API's own sources included. */
 export async function typesRow(bench: Bench): Promise<Row> {
