@@ -1,8 +1,7 @@
-# One file for both variants: docker build --build-arg VARIANT=cpu (or cuda) -t srwm .
+# One file for both variants: docker build -t srwm . for CPUs, with --build-arg GPUS=all for CUDA.
 # Every base is an argument, so that a build can name it by digest: --build-arg PYTHON_IMAGE=python@sha256:...
 ARG NODE_IMAGE=node:22.20.0-bookworm-slim
 ARG PYTHON_IMAGE=python:3.12.11-slim-bookworm
-ARG VARIANT=cpu
 
 FROM ${NODE_IMAGE} AS node
 
@@ -32,16 +31,11 @@ COPY . .
 RUN npm run build && npm prune --omit=dev --ignore-scripts
 RUN node bin/srwm.js setup
 
-FROM base AS runtime-cpu
-
-# The wheels bring CUDA's libraries; the driver comes from the host, through NVIDIA's container runtime.
-FROM base AS runtime-cuda
-ENV NVIDIA_VISIBLE_DEVICES=all \
+FROM base AS final
+# `void` shows no GPU, `all` every one. The wheels bring CUDA's libraries; the driver comes from the host's NVIDIA runtime.
+ARG GPUS=void
+ENV NVIDIA_VISIBLE_DEVICES=${GPUS} \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
-
-# The stage is one of the two above.
-# hadolint ignore=DL3006
-FROM runtime-${VARIANT} AS final
 COPY --from=build /opt/srwm /opt/srwm
 RUN ln -s /opt/srwm/bin/srwm.js /usr/local/bin/srwm \
  && useradd --uid 10001 --user-group --create-home srwm \

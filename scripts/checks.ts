@@ -65,6 +65,7 @@ export const typescriptChecks: readonly Check[] = [
     '--output-type',
     'err-long',
   ),
+  program('API docs without a warning (typedoc)', 'typedoc', '--emit', 'none', '--logLevel', 'Warn'),
   rule('no source file over 400 lines', tooLong),
   rule('no algorithm words in Python', algorithmWords),
   rule('no machine paths, no registry addresses', machinePaths),
