@@ -9,6 +9,7 @@ import { overheadRow } from './overhead.ts';
 import { typesRow } from './types.ts';
 import { pythonCallRow } from './python-call.ts';
 import { srwmCases, srwmRow } from './kernels.ts';
+import { staticCudaRow } from './kernels-static.ts';
 import { updateRow } from './update.ts';
 
 export interface Measurement {
@@ -18,7 +19,10 @@ export interface Measurement {
 }
 
 export const suites = {
-  kernels: srwmCases.map((one) => ({ name: one.name, measure: (bench: Bench) => srwmRow(bench, one) })),
+  kernels: [
+    ...srwmCases.map((one) => ({ name: one.name, measure: (bench: Bench) => srwmRow(bench, one) })),
+    { name: 'kernels/static_cuda', measure: staticCudaRow },
+  ],
   bridge: [
     { name: 'bridge/share', measure: shareRow },
     { name: 'bridge/round_trip', measure: roundTripRow },

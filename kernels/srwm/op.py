@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .. import nvrtc
 from ..dispatch import Call, Implementation, choose, register
 from ..sequences import full_precision, one_for_each
 from ..triton_device import describe as describe_triton
 from ..triton_device import reluctance
-from . import cpu_op, reference_op, triton_op
+from . import cpu_op, cuda_op, reference_op, triton_op
 from .arguments import check
 from .registration import register_autograd, register_fakes
 
@@ -68,6 +69,8 @@ def srwm(
 
 register_fakes('reference', reference_op.saved_shape)
 register_autograd('reference', reference_op.second_derivative)
+cuda_op.define('cuda', 'cuda', nvrtc.launch)
+register('srwm', Implementation(name='cuda', refusal=cuda_op.refusal, describe=cuda_op.describe))
 register(
     'srwm',
     Implementation(name='triton', refusal=triton_op.refusal, describe=describe_triton, reluctance=reluctance),

@@ -15,19 +15,28 @@ from torch import Tensor
 # Without a GPU, Triton's kernels run in its interpreter, which must be chosen before their modules are imported.
 os.environ['TRITON_INTERPRET'] = os.environ.get('TRITON_INTERPRET', str(int(not torch.cuda.is_available())))
 
-from srwm.kernels import srwm
+from srwm.kernels import nvrtc, srwm
 from srwm.kernels.dispatch import TABLE
 from srwm.kernels.srwm import cpu_op
 
 # pytest's importlib mode leaves a test's own folder off the path, and cases.py and ops.py lie there.
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.extend([str(Path(__file__).parent), str(Path(__file__).parent / 'simt')])
 
-from ops import OPS, Op
+import variant as emulated_variant
+from ops import OPS, Op, Precision
 
 INTERPRETED = os.environ['TRITON_INTERPRET'] == '1'
 
 # Implementation and, for the compiled one, the instruction set that float32 is limited to.
-VARIANTS = {'reference': None, 'cpu-portable': 0, 'cpu-avx2': 1, 'cpu-avx512': 2, 'triton': None}
+VARIANTS = {
+    'reference': None,
+    'cpu-portable': 0,
+    'cpu-avx2': 1,
+    'cpu-avx512': 2,
+    'cuda-emulated': None,
+    'cuda': None,
+    'triton': None,
+}
 
 # Steps, summed over chains, of the longest shape that runs in Triton's interpreter.
 INTERPRETER_STEPS = 24
@@ -41,12 +50,30 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(params=VARIANTS)
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.gpu if name == 'cuda' else ()) for name in VARIANTS]
+)
 def variant(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each implementation by name, the compiled one once for every instruction set."""
     level = VARIANTS[request.param]
     if request.param == 'triton':
         in_time(request)
+    if request.param == 'cuda-emulated':
+        if (
+            request.node.callspec.params.get('shape', emulated_variant.SHAPES[0])
+            not in emulated_variant.SHAPES
+        ):
+            pytest.skip(
+                'emulated CUDA kernels run the small shapes only; a GPU runs all of them as variant cuda'
+            )
+        with emulated_variant.emulation() as name:
+            yield name
+        return
+    if request.param == 'cuda':
+        if nvrtc.missing():
+            pytest.skip(f'{nvrtc.missing()}: run pytest -m gpu where torch finds one')
+        yield 'cuda'
+        return
     if level is None:
         yield request.param
         return
@@ -87,10 +114,17 @@ def run(variant: str) -> Callable:
     return forced(srwm, variant)
 
 
+@pytest.fixture
+def precision(variant: str) -> Precision:
+    """float64 to the last digits where the variant has it; the CUDA kernels compute in float32."""
+    return Precision(torch.float32, 2e-6) if variant.startswith('cuda') else Precision(torch.float64, 1e-12)
+
+
 def forced(function: Callable, variant: str) -> Callable:
     """An op with its implementation forced, on a GPU where that implementation wants one."""
     called = functools.partial(function, implementation=variant)
-    return called if variant != 'triton' or INTERPRETED else functools.partial(on_gpu, called)
+    on_host = variant != 'cuda' and (variant != 'triton' or INTERPRETED)
+    return called if on_host else functools.partial(on_gpu, called)
 
 
 def on_gpu(function: Callable, *inputs: Tensor | None, **options: object) -> tuple[Tensor, ...]:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import delta_rule_cases
 import srwm_cases
+import torch
 
 from srwm.kernels import delta_rule, srwm
+
+
+class Precision(NamedTuple):
+    """The widest dtype of an implementation, and how far from the truth a short case may be in it."""
+
+    dtype: torch.dtype
+    tolerance: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from cases import assert_close, error, evaluate, truth
-from ops import OPS, Op
+from ops import OPS, Op, Precision
 
 
 def name(options: dict[str, object]) -> str:
@@ -59,11 +59,13 @@ def test_float64_agrees_with_the_float64_loop(
 @pytest.mark.parametrize('carried', [True, False], ids=['carried', 'fresh'])
 @pytest.mark.parametrize('resets', ['none', 'first', 'last', 'all', 'pair', 'some'])
 def test_resets_anywhere_and_any_start_agree(
-    op: Op, run_op: Callable, resets: str, carried: bool, bptt: str
+    op: Op, run_op: Callable, precision: Precision, resets: str, carried: bool, bptt: str
 ) -> None:
     case = op.make_case(12, 3, 2, 5, 6, carried=carried, resets=resets, seed=1)
     options = {**op.defaults, 'bptt': bptt}
-    assert_close(evaluate(run_op, case, torch.float64, **options), truth(case, **options), 1e-12)
+    assert_close(
+        evaluate(run_op, case, precision.dtype, **options), truth(case, **options), precision.tolerance
+    )
 
 
 @pytest.mark.parametrize(('op', 'hostile'), every(lambda op: op.hostile))
@@ -145,14 +147,14 @@ def test_strided_inputs_give_the_same_numbers_as_contiguous_ones(op: Op, run_op:
         assert error(found, expected[key]) <= 1e-6, key
 
 
-def test_packed_sequences_equal_separate_ones(op: Op, run_op: Callable) -> None:
+def test_packed_sequences_equal_separate_ones(op: Op, run_op: Callable, precision: Precision) -> None:
     lengths = (4, 0, 1, 7)
     case = op.make_case(sum(lengths), 1, 2, 5, 5, seed=7)
     states = op.make_case(1, len(lengths), 2, 5, 5, seed=8)
     cu_seqlens = torch.tensor([0, 4, 4, 5, 12], dtype=torch.int32)
     of_state = (case.state, case.cotangents[1])
     packed = case.replace(**{key: getattr(states, key) for key in of_state})
-    found = evaluate(run_op, packed, torch.float64, **op.defaults, cu_seqlens=cu_seqlens)
+    found = evaluate(run_op, packed, precision.dtype, **op.defaults, cu_seqlens=cu_seqlens)
     totals = {f'd{key}': torch.zeros_like(getattr(case, key)) for key in case.weights}
     by_step = ('y', *(f'd{key}' for key in case.sequences))
     for n, (a, b) in enumerate(zip(cu_seqlens.tolist(), cu_seqlens.tolist()[1:], strict=False)):
@@ -167,6 +169,6 @@ def test_packed_sequences_equal_separate_ones(op: Op, run_op: Callable) -> None:
             # w_end holds the slow weights once a sequence here, and so does the truth.
             assert found['w_end'].shape[0] == len(lengths)
         for key, part in parts.items():
-            assert error(found[key][part], expected[key]) <= 1e-12, (key, n)
+            assert error(found[key][part], expected[key]) <= precision.tolerance, (key, n)
     for key, total in totals.items():
-        assert error(found[key], total) <= 1e-12, key
+        assert error(found[key], total) <= precision.tolerance, key
