@@ -2,7 +2,7 @@
  * docs/troubleshooting.md: one heading an error code, with its meaning and mend from `bridge/protocol/codes.ts`. What
  * people wrote below a mend stays when the rest is made again: `npm run docs`.
  */
-import { errorCodes, type ErrorCode } from '../bridge/protocol/codes.ts';
+import { errorCodes } from '../bridge/protocol/codes.ts';
 
 export const FILE = 'docs/troubleshooting.md';
 
@@ -39,7 +39,7 @@ export function troubleshooting(existing: string): string {
     const next = FAMILIES[code.split('_')[0] ?? ''] ?? 'Others';
     if (next !== family) parts.push(`## ${next}\n`);
     family = next;
-    const note = notes.get(code as ErrorCode);
+    const note = notes.get(code);
     parts.push(
       `### ${code}\n\n${meaning}\\\n**Mend:** ${remedy}\n${note === undefined ? '' : `\n${note}\n`}`,
     );
@@ -48,7 +48,7 @@ export function troubleshooting(existing: string): string {
 }
 
 /** What stands below the mend of each code. */
-function notesOf(text: string): ReadonlyMap<ErrorCode, string> {
+function notesOf(text: string): ReadonlyMap<string, string> {
   const sections = text.split(/^### /m).slice(1);
   return new Map(
     sections.flatMap((section) => {
