@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import platform
 
 import torch
 
@@ -25,4 +26,5 @@ def load() -> str | None:
 
 def instruction_set(limit: int = -1) -> str:
     """Returns the instruction set of float32, after a limit of 0, 1 or 2 has set the best one up to it."""
-    return ('portable', 'avx2', 'avx512')[torch.ops.srwm.cpu_instruction_set(limit)]
+    names = ('portable', 'neon') if platform.machine() == 'aarch64' else ('portable', 'avx2', 'avx512')
+    return names[torch.ops.srwm.cpu_instruction_set(limit)]

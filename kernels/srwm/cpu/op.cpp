@@ -23,12 +23,14 @@ using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 using OptionalTensor = std::optional<Tensor>;
 
-// 0 portable, 1 AVX2, 2 AVX-512.
+// 0 portable, 1 AVX2 or NEON, 2 AVX-512.
 int64_t best_level() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
     return 2;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 1;
+#elif defined(__aarch64__)
+  return 1;
 #endif
   return 0;
 }
@@ -44,6 +46,8 @@ const Kernels<float>& chosen_kernels<float>() {
 #if defined(__x86_64__)
   if (level == 2) return kernels_avx512;
   if (level == 1) return kernels_avx2;
+#elif defined(__aarch64__)
+  if (level == 1) return kernels_neon;
 #endif
   return kernels_portable_float;
 }
