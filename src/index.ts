@@ -332,3 +332,5 @@ export {
   type RunEvent,
   type Update,
 } from './train/index.ts';
+export { checkLoss, parametersReached } from './graph/index.ts';
+export { gradientTransform, mapTensors, type GradientTransform } from './train/index.ts';

@@ -7,6 +7,7 @@ import { procgenRow } from './environment.ts';
 import { readyRow } from './graph.ts';
 import { overheadRow } from './overhead.ts';
 import { typesRow } from './types.ts';
+import { largeReadyRow, traceRow } from './large-graph.ts';
 import { pythonCallRow } from './python-call.ts';
 import { srwmCases, srwmRow } from './kernels.ts';
 import { staticCudaRow } from './kernels-static.ts';
@@ -32,6 +33,8 @@ export const suites = {
     { name: 'graph/ready', measure: readyRow },
     { name: 'graph/overhead', measure: overheadRow },
     { name: 'types/check', measure: typesRow },
+    { name: 'graph/ready_3000', measure: largeReadyRow },
+    { name: 'trace/node', measure: (bench: Bench) => Promise.resolve(traceRow(bench)) },
   ],
   env: [{ name: 'env/procgen', measure: procgenRow }],
   train: [

@@ -51,6 +51,15 @@ export const errorCodes = {
     meaning: 'Two parameters, inputs or outputs of a graph share a name.',
     remedy: 'Give one of them its own name.',
   },
+  GRAPH_TOO_LARGE: {
+    meaning: 'A graph has more operations, or a value more elements, than any program needs.',
+    remedy: 'Write a loop over time with scan, and reduce before you broadcast.',
+  },
+  GRAPH_NO_GRADIENT: {
+    meaning: 'A loss depends on no parameter, so that there is nothing to train.',
+    remedy:
+      'Compute the loss from outputs of the model, without stopGradient, argmax or comparisons between.',
+  },
   GRAPH_INVALID: {
     meaning: 'A graph breaks a rule of its form.',
     remedy: 'Trace it again with this version of srwm.',

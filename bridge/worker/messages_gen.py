@@ -488,6 +488,10 @@ REMEDIES: dict[str, str] = {
     'GRAPH_ARGUMENT': 'Correct the argument that the message names.',
     'GRAPH_CAPTURE': 'Make it an input of the traced function, or pass it to scan in constants.',
     'GRAPH_NAME': 'Give one of them its own name.',
+    'GRAPH_TOO_LARGE': 'Write a loop over time with scan, and reduce before you broadcast.',
+    'GRAPH_NO_GRADIENT': (
+        'Compute the loss from outputs of the model, without stopGradient, argmax or comparisons between.'
+    ),
     'GRAPH_INVALID': 'Trace it again with this version of srwm.',
     'GRAPH_TRACE': 'Use a traced operation instead of JavaScript control flow or arithmetic.',
     'GRAPH_TRAINABLE': 'Let the loss read what the network computes.',

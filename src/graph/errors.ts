@@ -10,6 +10,8 @@ export type GraphCode =
   | 'GRAPH_NAME'
   | 'GRAPH_TRACE'
   | 'GRAPH_TRAINABLE'
+  | 'GRAPH_TOO_LARGE'
+  | 'GRAPH_NO_GRADIENT'
   | 'GRAPH_INVALID';
 
 const SOURCE_FOLDER = new URL('../', import.meta.url).pathname.replace('/dist/src/', '/src/');

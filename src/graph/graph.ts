@@ -4,7 +4,7 @@ import type { Dims, DimsOfSizes, Sizes } from './dims.ts';
 import { GraphError } from './errors.ts';
 import { finish } from './finish.ts';
 import { hashGraph } from './hash.ts';
-import { captureCallSite, type CallSite } from './location.ts';
+import { captureCallSite, describeCallSite, type CallSite } from './location.ts';
 import { printGraph } from './print.ts';
 import { Tensor } from './tensor.ts';
 import { addInput, Trace, within, type ParameterDeclaration } from './trace.ts';
@@ -18,6 +18,8 @@ export interface Graph<out I extends InputSpecs = InputSpecs, out O extends Outp
   readonly hash: string;
   /** Every parameter declared while tracing, also those that no output needs. */
   readonly declarations: readonly ParameterDeclaration[];
+  /** One sentence for each parameter that was declared and that no output needs, with the line of its declaration. */
+  readonly warnings: readonly string[];
   /** The stable text form. */
   text(): string;
   /** Types only; never set. */
@@ -64,8 +66,21 @@ export function trace<const I extends InputSpecs, O extends Outputs>(
     spec,
     hash: hashGraph(spec),
     declarations: [...running.parameters.values()],
+    get warnings() {
+      return unusedParameters(this);
+    },
     text: () => printGraph(spec),
   };
+}
+
+function unusedParameters({ name, spec, declarations }: Graph): readonly string[] {
+  const used = new Set(spec.parameters.map((parameter) => parameter.name));
+  return declarations
+    .filter((declaration) => !used.has(declaration.name))
+    .map(
+      ({ name: parameter, site }) =>
+        `graph "${name}": no output needs parameter "${parameter}", declared at ${describeCallSite(site)}.`,
+    );
 }
 
 /**
@@ -83,12 +98,8 @@ export function tensorSpec<const S extends Sizes, D extends Dtype = 'float32'>(
 /** A random key as graph input: what `randomNormal` and `randomUniform` take. */
 export const keySpec: TensorSpec<[], 'key'> = { shape: [], dtype: 'key' };
 
-export function checkOutputs(
-  name: string,
-  result: unknown,
-  trace: Trace,
-  site: CallSite,
-): Map<string, Tensor> {
+/** An async function has returned a promise: what it did after its first await was never traced. */
+export function refuseAsync(name: string, result: unknown, site: CallSite): void {
   if (result instanceof Promise) {
     result.catch(() => undefined);
     refuse(
@@ -97,6 +108,15 @@ export function checkOutputs(
       site,
     );
   }
+}
+
+export function checkOutputs(
+  name: string,
+  result: unknown,
+  trace: Trace,
+  site: CallSite,
+): Map<string, Tensor> {
+  refuseAsync(name, result, site);
   const isRecord =
     typeof result === 'object' && result !== null && !Array.isArray(result) && !(result instanceof Tensor);
   if (!isRecord)

@@ -1,5 +1,6 @@
 /** The graph layer: what models, objectives and loops are written with. */
 import './methods.ts';
+import './missing-properties.ts';
 
 export type { Dtype } from '../../bridge/protocol/graph-spec.ts';
 export * from './functions/arithmetic.ts';
@@ -19,6 +20,7 @@ export { dim, type Dims, type NamedDim } from './dims.ts';
 export * from './functions/windows.ts';
 export { checkpoint } from './checkpoint.ts';
 export { GraphError } from './errors.ts';
+export { checkLoss, parametersReached } from './gradients.ts';
 export {
   keySpec,
   tensorSpec,

@@ -11,7 +11,7 @@ import * as rearranging from './functions/rearranging.ts';
 import * as reductions from './functions/reductions.ts';
 import * as shapes from './functions/shapes.ts';
 import type { PreciseMethods } from './precise-methods.ts';
-import { Tensor } from './tensor.ts';
+import { misuse, Tensor } from './tensor.ts';
 
 const methods = {
   ...pick(arithmetic, [
@@ -107,7 +107,11 @@ for (const [name, method] of Object.entries(methods) as [
   (first: Tensor, ...rest: never[]) => Tensor,
 ][]) {
   Object.defineProperty(Tensor.prototype, name, {
-    value(this: Tensor, ...rest: never[]) {
+    value(this: unknown, ...rest: never[]) {
+      // `const f = x.add; f(1)` loses its tensor.
+      if (!(this instanceof Tensor)) {
+        misuse(`${name} was called without its tensor`, `Write x.${name}(...), or (y) => x.${name}(y).`);
+      }
       return method(this, ...rest);
     },
   });

@@ -40,7 +40,7 @@ export function parameter(name: string, shape: readonly number[], initializer: I
       site,
     );
   }
-  const tensor = new Tensor(root, shape, 'float32', { kind: 'parameter', name: path, site });
+  const tensor = new Tensor(root, [...shape], 'float32', { kind: 'parameter', name: path, site });
   root.parameters.set(path, { tensor, name: path, initializer, site });
   return tensor;
 }

@@ -2,8 +2,8 @@
 import type { StackedDims, StepOf } from './dims.ts';
 import { GraphError } from './errors.ts';
 import { finish } from './finish.ts';
-import { checkOutputs } from './graph.ts';
-import { captureCallSite } from './location.ts';
+import { checkOutputs, refuseAsync } from './graph.ts';
+import { captureCallSite, type CallSite } from './location.ts';
 import { formatShape } from './shape.ts';
 import type { Tensor } from './tensor.ts';
 import { addInput, currentTrace, emitAll, Trace, within } from './trace.ts';
@@ -72,6 +72,7 @@ export function scan<
     const carry = bind('carry', options.carry, (tensor) => tensor.shape);
     const x = bind('x', options.xs, (tensor) => tensor.shape.slice(1)) as unknown as Steps<X>;
     const result = body({ carry, x, constants: bind('constant', constants, (tensor) => tensor.shape) });
+    requireStep(result, site);
     if (
       Object.keys(options.carry).join() !==
       Object.keys(carry)
@@ -119,6 +120,20 @@ export function scan<
     carry: named(Object.keys(options.carry), 0) as unknown as C,
     ys: named(yielded, carried.length) as unknown as Stacked<Y>,
   };
+}
+
+/** What JavaScript lets a body return by mistake. */
+function requireStep(result: unknown, site: CallSite): void {
+  refuseAsync('scan', result, site);
+  const isStep = typeof result === 'object' && result !== null && 'carry' in result && 'y' in result;
+  if (!isStep) {
+    throw new GraphError(
+      'GRAPH_ARGUMENT',
+      'scan: the body must return { carry, y }.',
+      'Return { carry: { ...same names }, y: { ... } }.',
+      site,
+    );
+  }
 }
 
 function commonLength(xs: Tensors, site: ReturnType<typeof captureCallSite>): number {

@@ -23,7 +23,8 @@ export class Tensor<out S extends Dims = Dims> {
 
   constructor(trace: Trace, shape: ShapeOf<S>, dtype: Dtype, origin: Origin) {
     this.trace = trace;
-    this.shape = shape;
+    // Frozen, because `tensor.shape.reverse()` would change the program without a word.
+    this.shape = Object.freeze(shape);
     this.dtype = dtype;
     this.origin = origin;
   }
@@ -61,12 +62,28 @@ export class Tensor<out S extends Dims = Dims> {
     );
   }
 
+  /** JSON would need values. */
+  toJSON(): never {
+    return misuse(
+      'a traced tensor has no value in TypeScript, so it cannot be written as JSON',
+      'Write { shape: tensor.shape, dtype: tensor.dtype }, or run the graph and write its results.',
+    );
+  }
+
+  /** What `console.log` shows. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    const { origin } = this;
+    const from = origin.kind === 'result' ? `result of ${origin.op}` : `${origin.kind} "${origin.name}"`;
+    return `Tensor ${this.dtype}[${this.shape.join(', ')}] (${from})`;
+  }
+
   /** Keeps `await tensor` from silently passing it through. */
   get then(): never {
     return misuse('a traced tensor cannot be awaited: tracing is synchronous', 'Leave out await.');
   }
 }
 
-function misuse(message: string, remedy: string): never {
+/** Refuses a use of a tensor that needs its numbers, at the author's line. */
+export function misuse(message: string, remedy: string): never {
   throw new GraphError('GRAPH_TRACE', `${message}.`, remedy, captureCallSite(misuse));
 }

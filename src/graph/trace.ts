@@ -9,7 +9,7 @@ import { GraphError, RuleFault, type GraphCode } from './errors.ts';
 import { captureCallSite, describeCallSite, type CallSite } from './location.ts';
 import type { Attributes, OpDefinition } from './ops/definition.ts';
 import { opTable, type AttributesOf, type OpName } from './ops/table.ts';
-import { formatShape } from './shape.ts';
+import { formatShape, sizeOf } from './shape.ts';
 import { Tensor } from './tensor.ts';
 
 export interface TracedNode {
@@ -58,6 +58,9 @@ export class Trace {
   }
 }
 
+/** A loop that never ends is stopped here; the largest real graphs have some thousands. */
+const MOST_NODES = 100_000;
+
 let current: Trace | null = null;
 
 /** Runs `body` with `trace` as the current one; restores the former even when it throws. */
@@ -89,7 +92,7 @@ export function activeTrace(): Trace | null {
 }
 
 export function addInput(trace: Trace, name: string, spec: ValueSpec, site: CallSite): Tensor {
-  const tensor = new Tensor(trace, spec.shape, spec.dtype, { kind: 'input', name, site });
+  const tensor = new Tensor(trace, [...spec.shape], spec.dtype, { kind: 'input', name, site });
   trace.inputs.push(tensor);
   return tensor;
 }
@@ -104,13 +107,39 @@ export function emitAll<K extends OpName>(
   const site = captureCallSite(emitAll);
   const trace = currentTrace(op, site);
   for (const input of inputs) requireOwn(op, input, trace, site);
+  if (trace.nodes.length >= MOST_NODES) {
+    throw new GraphError(
+      'GRAPH_TOO_LARGE',
+      `${shortName(op)}: a graph must have at most ${MOST_NODES} operations, and "${trace.name}" has reached them.`,
+      'Write the loop with scan: its body is traced once.',
+      site,
+    );
+  }
   const definition = opTable[op] as unknown as OpDefinition<Attributes>;
   const specs = applyRules(op, definition, inputs, attrs, body, site);
   const results = specs.map(
     (spec, index) => new Tensor(trace, spec.shape, spec.dtype, { kind: 'result', op, index, site }),
   );
-  trace.nodes.push({ op, inputs, attrs: attrs, results, site, scope: trace.scope, body });
+  // Copied: an author's list may change later.
+  trace.nodes.push({
+    op,
+    inputs: [...inputs],
+    attrs: copyOf(attrs),
+    results,
+    site,
+    scope: trace.scope,
+    body,
+  });
   return results;
+}
+
+function copyOf(attrs: Attributes): Attributes {
+  const copy: Record<string, Attribute> = {};
+  for (const name in attrs) {
+    const value = attrs[name] as Attribute;
+    copy[name] = Array.isArray(value) ? ([...value] as Attribute) : value;
+  }
+  return copy;
 }
 
 /** `emitAll` for operations with one result. */
@@ -129,6 +158,7 @@ function applyRules(
   try {
     const shapes = definition.shape(inputs, attrs, body);
     const dtypes = definition.dtype(inputs, attrs, body);
+    for (const shape of shapes) requireRoom(shape);
     return shapes.map((shape, index) => ({ shape, dtype: dtypes[index] ?? 'float32' }));
   } catch (fault) {
     if (!(fault instanceof RuleFault)) throw fault;
@@ -144,6 +174,18 @@ function applyRules(
   }
 }
 
+/** No machine holds a tensor of more elements: such a shape is a slip of broadcasting. */
+const MOST_ELEMENTS = 2 ** 40;
+
+function requireRoom(shape: readonly number[]): void {
+  if (sizeOf(shape) > MOST_ELEMENTS) {
+    throw new RuleFault(
+      'GRAPH_TOO_LARGE',
+      `a result must have at most 2^40 elements, got ${formatShape(shape)}`,
+    );
+  }
+}
+
 /** `aten.max_pool2d.default` is `max_pool2d` to its author. */
 export function shortName(op: string): string {
   return (op.split('.')[1] ?? op).replace(/^_/, '');
@@ -152,6 +194,7 @@ export function shortName(op: string): string {
 function remedyOf(code: GraphCode): string {
   if (code === 'GRAPH_SHAPE')
     return 'Reshape, transpose or broadcast one of the inputs so that the shapes fit.';
+  if (code === 'GRAPH_TOO_LARGE') return 'Reduce before you broadcast, or compute it in parts.';
   if (code === 'GRAPH_DTYPE') return 'Cast the input with .to(dtype).';
   return 'Mend the argument.';
 }
@@ -162,6 +205,13 @@ export function describeOrigin(tensor: Tensor): string {
   if (origin.kind === 'parameter')
     return `parameter "${origin.name}", declared at ${describeCallSite(origin.site)}`;
   return `the result of ${shortName(origin.op)} at ${describeCallSite(origin.site)}`;
+}
+
+function remedyOfCapture(trace: Trace): string {
+  if (trace.parent === null) return 'Make it an input of the traced function.';
+  return trace.name.endsWith('.checkpoint')
+    ? 'Pass it to checkpoint in its inputs.'
+    : 'Pass it to scan in `constants`.';
 }
 
 /** Narrows an operand of which at least one must be a tensor. */
@@ -191,7 +241,7 @@ function requireOwn(op: string, input: Tensor, trace: Trace, site: CallSite): vo
   throw new GraphError(
     'GRAPH_CAPTURE',
     `${shortName(op)}: every input must belong to the trace of "${trace.name}", got a tensor ${why} (${describeOrigin(input)}).`,
-    trace.parent === null ? 'Make it an input of the traced function.' : 'Pass it to scan in `constants`.',
+    remedyOfCapture(trace),
     site,
   );
 }

@@ -8,6 +8,12 @@ import { formatSpec } from './spec-format.ts';
 
 /** @throws SrwmError GRAPH_INVALID naming the first node that breaks a rule. */
 export function verify(graph: GraphSpec): void {
+  verifyWithin(graph, []);
+}
+
+/** `around`: the graphs whose bodies lead here, so that one that holds itself is noticed. */
+function verifyWithin(graph: GraphSpec, around: readonly GraphSpec[]): void {
+  if (around.includes(graph)) invalid(graph, 'it is the body of one of its own nodes');
   const values: ValueSpec[] = [...graph.inputs, ...graph.parameters];
   requireDistinct(
     graph,
@@ -21,7 +27,7 @@ export function verify(graph: GraphSpec): void {
         invalid(graph, `node ${index} (${node.op}) reads value ${value} before it exists`);
       return spec;
     });
-    if (node.body !== null) verify(node.body);
+    if (node.body !== null) verifyWithin(node.body, [...around, graph]);
     checkNode(graph, node, index, inputs);
     if (graph.locs[node.loc] === undefined)
       invalid(graph, `node ${index} (${node.op}) has no location ${node.loc}`);
@@ -58,6 +64,7 @@ function checkNode(graph: GraphSpec, node: NodeSpec, index: number, inputs: Valu
 }
 
 function requireDistinct(graph: GraphSpec, what: string, names: readonly string[]): void {
+  if (new Set(names).size === names.length) return;
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) invalid(graph, `two values share the ${what} name "${twice}"`);
 }

@@ -4,6 +4,12 @@ export { requireCheckpoint, restoreCheckpoint, type Checkpoint } from './checkpo
 export { Collector } from './collector.ts';
 export { openPool, poolSpec } from './environment.ts';
 export type * from './events.ts';
+export {
+  gradientTransform,
+  mapTensors,
+  type GradientsGiven,
+  type GradientTransform,
+} from './gradient-transform.ts';
 export { impalaObjective } from './impala/objective.ts';
 export { Learner } from './learner.ts';
 export { trainingLoop, updateLoop, type LoopOptions } from './loop.ts';

@@ -2,7 +2,8 @@
 import type { Binding, OptimizerSpec } from '../../bridge/protocol/messages.ts';
 import type { HostTensor } from '../../bridge/client/index.ts';
 import type { TrainConfig } from '../config/index.ts';
-import type { Graph } from '../graph/index.ts';
+import { checkLoss, parametersReached, type Graph } from '../graph/index.ts';
+import type { GradientTransform } from './gradient-transform.ts';
 import { explainNonFinite } from './numerics.ts';
 import type { Session } from './session.ts';
 
@@ -27,12 +28,22 @@ export class Learner {
   version = 0;
   readonly #session: Session;
   readonly #maxGradNorm: number | null;
+  readonly #transform: GradientTransform | null;
+  /** By the hash of the loss graph. */
+  readonly #transforms = new Map<string, Graph | null>();
 
-  constructor(session: Session, set: string, optimizer: string, maxGradNorm: number | null) {
+  constructor(
+    session: Session,
+    set: string,
+    optimizer: string,
+    maxGradNorm: number | null,
+    transform: GradientTransform | null = null,
+  ) {
     this.#session = session;
     this.set = set;
     this.optimizer = optimizer;
     this.#maxGradNorm = maxGradNorm;
+    this.#transform = transform;
   }
 
   async create(spec: TrainConfig['optimizer']): Promise<void> {
@@ -45,12 +56,15 @@ export class Learner {
 
   /**
    * Applies one update.
+   * @throws SrwmError GRAPH_NO_GRADIENT when the loss depends on no parameter.
    * @throws SrwmError NUMERICS_NONFINITE naming the first value that went wrong and its TypeScript line; the
    * parameters are then those of the former version.
    */
   async update(request: UpdateRequest): Promise<UpdateResult> {
     const { graph } = request;
     const hash = await this.#session.load(graph);
+    const transform = this.#transformOf(graph);
+    const transformHash = transform === null ? null : await this.#session.load(transform);
     const report = graph.spec.outputs.map(({ name }) => name);
     // Sent together: the worker answers in order, and the second does not wait for the first's round trip.
     const [accumulated, applied] = await Promise.all([
@@ -64,7 +78,7 @@ export class Learner {
         expected_version: this.version,
         learning_rate: request.learningRate,
         max_grad_norm: this.#maxGradNorm,
-        transform: null,
+        transform: transformHash,
         inputs: {},
       }),
     ]);
@@ -75,6 +89,16 @@ export class Learner {
       gradNorm: applied.grad_norm,
       learnSeconds: accumulated.seconds + applied.seconds,
     };
+  }
+
+  /** Checks a loss graph the first time it comes, and traces the transform over the parameters that it teaches. */
+  #transformOf(graph: Graph): Graph | null {
+    const known = this.#transforms.get(graph.hash);
+    if (known !== undefined) return known;
+    checkLoss(graph, 'loss');
+    const made = this.#transform?.graphFor(graph, parametersReached(graph.spec, 'loss')) ?? null;
+    this.#transforms.set(graph.hash, made);
+    return made;
   }
 }
 

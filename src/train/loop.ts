@@ -1,5 +1,6 @@
 /** The training loop: collect an unroll, learn from it, say what happened; checkpoints at borders between unrolls. */
 import type { Config } from '../config/index.ts';
+import { checkLoss } from '../graph/index.ts';
 import { RecentReturns, Stopwatch } from '../metrics/index.ts';
 import { latestCheckpoint, restoreCheckpoint, writeCheckpoint, type Counters } from './checkpoints.ts';
 import type { RunEnd, RunEvent, Update } from './events.ts';
@@ -33,6 +34,9 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
   for (const graph of parts.graphs) run.writeGraph(graph);
   const progress = new Progress(config, parts, checkpoint?.counters ?? FRESH, session);
   run.dropRowsBeyond(progress.updates);
+  for (const graph of parts.algorithm.graphs) {
+    if (graph.spec.outputs.some(({ name }) => name === 'loss')) warnings.push(...checkLoss(graph, 'loss'));
+  }
   for (const message of warnings) yield { type: 'warning', message };
   yield progress.startEvent(run.folder, session.device);
   for (const { op, implementation, reason } of session.kernels) {

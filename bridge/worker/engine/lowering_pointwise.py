@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 
-from srwm.worker.engine.calls import Lowering, named, plain, with_attributes
+from srwm.worker.engine.calls import Attributes, Call, Lowering, named, plain, with_attributes
+
+
+def _floor_divide(inputs: list[Any], attrs: Attributes, device: torch.device) -> Call:
+    # torch.floor_divide gives the same numbers, and an error where a gradient (of 0) should flow.
+    return Call(torch.div, (*inputs, *attrs.values()), {'rounding_mode': 'floor'})
+
 
 POINTWISE: dict[str, Lowering] = {
     'aten.pow.Tensor_Tensor': plain(torch.pow),
-    'aten.floor_divide.default': plain(torch.floor_divide),
-    'aten.floor_divide.Scalar': with_attributes(torch.floor_divide, 'other'),
+    'aten.floor_divide.default': _floor_divide,
+    'aten.floor_divide.Scalar': _floor_divide,
     'aten.remainder.Tensor': plain(torch.remainder),
     'aten.remainder.Scalar': with_attributes(torch.remainder, 'other'),
     'aten.fmod.Tensor': plain(torch.fmod),

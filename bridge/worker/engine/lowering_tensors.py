@@ -43,12 +43,8 @@ def _scatter_reduce(inputs: list[Any], attrs: Attributes, device: torch.device) 
 
 
 def _index(inputs: list[Any], attrs: Attributes, device: torch.device) -> Call:
-    return Call(index, (inputs[0], tuple(inputs[1:])), {})
-
-
-def index(x: torch.Tensor, indices: tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """x[i, j, ...]."""
-    return x[indices]
+    # x[i] would read a position without dimensions back to the host.
+    return Call(torch.ops.aten.index.Tensor, (inputs[0], list(inputs[1:])), {})
 
 
 def _index_put(inputs: list[Any], attrs: Attributes, device: torch.device) -> Call:

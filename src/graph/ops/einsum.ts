@@ -50,10 +50,16 @@ function bindLabels(
   counts: Map<string, number>,
 ): readonly number[] {
   const named = before.length + after.length;
+  const own = new Map<string, number>();
   if (ellipsis ? shape.length < named : shape.length !== named) {
     shapeFault(`an operand with ${named} labels does not fit ${formatShape(shape)}`);
   }
   const at = (label: string, size: number) => {
+    const twice = own.get(label);
+    if (twice !== undefined && twice !== size) {
+      shapeFault(`"${label}" is ${twice} and ${size} in one operand`);
+    }
+    own.set(label, size);
     const known = sizes.get(label);
     if (known !== undefined && known !== size && known !== 1 && size !== 1) {
       shapeFault(`"${label}" is ${known} in one operand and ${size} in another`);

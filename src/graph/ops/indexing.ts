@@ -28,6 +28,12 @@ function scattered<A extends DimAttributes>(name: string, numeric: boolean): OpD
         index.length === x.length &&
         source.length === x.length &&
         index.every((size, d) => size <= (source[d] ?? 0) && (d === at || size <= (x[d] ?? 0)));
+      // PyTorch takes a larger source and then fails in the backward pass.
+      if (fits && formatShape(index) !== formatShape(source)) {
+        shapeFault(
+          `index ${formatShape(index)} and source ${formatShape(source)} must have one shape; slice the source`,
+        );
+      }
       if (!fits) {
         shapeFault(
           `index ${formatShape(index)} must fit into source ${formatShape(source)}, and into ${formatShape(x)} outside dimension ${dim}`,

@@ -90,6 +90,7 @@ export const layerOps = {
     shape: (inputs, { kernel, stride, padding }) => {
       const x = inputAt(inputs, 0).shape;
       requireRank('input', x, 4);
+      if (x.slice(1).includes(0)) shapeFault(`input must not be empty, got ${formatShape(x)}`);
       if (padding.some((pad, i) => pad > (kernel[i] ?? 0) / 2)) {
         argumentFault(
           `padding must be at most half the kernel, got ${formatShape(padding)} for ${formatShape(kernel)}`,

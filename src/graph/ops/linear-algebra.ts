@@ -1,15 +1,7 @@
 /** Einstein sums and matrix factorisations. */
 import { argumentFault, dtypeFault, shapeFault } from '../errors.ts';
 import { broadcast, formatShape } from '../shape.ts';
-import {
-  call,
-  define,
-  inputAt,
-  requireFloating,
-  requireNumber,
-  requireOneDtype,
-  type Specs,
-} from './definition.ts';
+import { call, define, inputAt, requireFloating, requireOneDtype, type Specs } from './definition.ts';
 import { einsumShape } from './einsum.ts';
 
 const LAPACK = (inputs: Specs) => {
@@ -34,7 +26,8 @@ export const linearAlgebraOps = {
       ),
     ],
     dtype: (inputs) => {
-      requireNumber('input', inputAt(inputs, 0));
+      // Integers would come out as int64 or not, depending on how torch contracts them.
+      requireFloating('input', inputAt(inputs, 0));
       return [requireOneDtype(inputs)];
     },
     print: call('einsum'),
@@ -114,6 +107,7 @@ export const linearAlgebraOps = {
         const batch = broadcast([q, k, v].map((shape) => shape.slice(0, -2)));
         if (mask !== undefined) {
           if (is_causal) argumentFault('causal and a mask exclude each other');
+          if (mask.length < 2) shapeFault(`mask must have at least 2 dimensions, got ${formatShape(mask)}`);
           const scores = [...batch, q.at(-2) ?? 0, k.at(-2) ?? 0];
           if (formatShape(broadcast([scores, mask])) !== formatShape(scores)) {
             shapeFault(`mask must broadcast to ${formatShape(scores)}, got ${formatShape(mask)}`);

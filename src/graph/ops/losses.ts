@@ -7,7 +7,6 @@ import {
   call,
   define,
   inputAt,
-  promoted,
   requireDtype,
   requireFloating,
   requireOneDtype,
@@ -28,7 +27,7 @@ function shrunk(shape: readonly number[], { reduction }: Reduction): number[] {
 const allFloating = (inputs: Specs): Dtype[] => {
   const wrong = inputs.find(({ dtype }) => !isFloating(dtype));
   if (wrong !== undefined) dtypeFault(`inputs must be floating, got ${wrong.dtype}`);
-  return promoted(inputs);
+  return [requireOneDtype(inputs)];
 };
 
 /** A loss of prediction and target, which broadcast. */

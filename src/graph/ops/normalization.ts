@@ -1,5 +1,5 @@
 /** Normalisations beyond `layer_norm`. */
-import { argumentFault, shapeFault } from '../errors.ts';
+import { argumentFault, dtypeFault, shapeFault } from '../errors.ts';
 import { formatShape } from '../shape.ts';
 import {
   call,
@@ -44,7 +44,13 @@ function batchNorm<A extends Readonly<{ epsilon: number }>>(name: string, result
         shapeFault(`more than 1 value a channel is required to train, got ${formatShape(x)}`);
       return [[...x], [channels], [channels]];
     },
-    dtype: (inputs) => Array.from({ length: results }, () => oneFloating(inputs)).flat(),
+    dtype: (inputs) => {
+      const dtypes = oneFloating(inputs);
+      // Half precision would keep its statistics in another dtype than it was given.
+      const wide = dtypes[0] === 'float32' || dtypes[0] === 'float64';
+      if (results === 3 && !wide) dtypeFault(`input must be float32 or float64 to train, got ${dtypes[0]}`);
+      return Array.from({ length: results }, () => dtypes).flat();
+    },
     print: call(name),
   });
 }
@@ -66,6 +72,7 @@ export const normalizationOps = {
     shape: (inputs, { num_groups: groups }) => {
       const x = inputAt(inputs, 0).shape;
       const channels = requireChannels(x);
+      if (x.slice(1).includes(0)) shapeFault(`input must not be empty, got ${formatShape(x)}`);
       if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
         argumentFault(`groups must divide the ${channels} channels, got ${groups}`);
       }

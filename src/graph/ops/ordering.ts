@@ -14,7 +14,7 @@ import {
   type OpDefinition,
   type Specs,
 } from './definition.ts';
-import type { DimAttributes, ReductionAttributes } from './reductions.ts';
+import { requireElements, type DimAttributes, type ReductionAttributes } from './reductions.ts';
 
 type OneDimAttributes = Readonly<{ dim: number | null; keepdim: boolean }>;
 type KeptDimAttributes = Readonly<{ dim: number; keepdim: boolean }>;
@@ -64,16 +64,9 @@ const whole = (own: readonly number[], { dim }: DimAttributes) => {
   return [...own];
 };
 const without = (own: readonly number[], { dim, keepdim }: KeptDimAttributes) => {
-  requireElements(own, dim);
+  requireElements(own, [dim]);
   return reduced(own, [dim], keepdim);
 };
-
-/** An extreme of nothing does not exist. */
-export function requireElements(shape: readonly number[], dim: number | null): void {
-  const sizes = dim === null ? shape : [shape[normalizeDim(dim, shape.length)]];
-  if (sizes.includes(0))
-    argumentFault(`the input must have elements to choose from, got ${formatShape(shape)}`);
-}
 
 export const orderingOps = {
   'aten.prod.dim_int': define<OneDimAttributes>({
@@ -91,7 +84,7 @@ export const orderingOps = {
   'aten.linalg_vector_norm.default': define<Readonly<{ ord: number; dims: number[]; keepdim: boolean }>>({
     shape: (inputs, { dims, keepdim, ord }) => {
       const { shape } = inputAt(inputs, 0);
-      if (ord === Infinity || ord < 0) requireElements(shape, null);
+      if (ord === Infinity || ord < 0) requireElements(shape, []);
       return [reduced(shape, dims, keepdim)];
     },
     dtype: floating,
@@ -111,7 +104,7 @@ export const orderingOps = {
     shape: (inputs, { q, dim, keepdim }) => {
       const { shape } = inputAt(inputs, 0);
       if (!(q >= 0 && q <= 1)) argumentFault(`q must be in [0, 1], got ${q}`);
-      requireElements(shape, dim);
+      requireElements(shape, []);
       return [reduced(shape, dimsOf(dim), keepdim)];
     },
     dtype: (inputs) => {
@@ -124,7 +117,7 @@ export const orderingOps = {
   }),
   'aten.argmin.default': define<OneDimAttributes>({
     shape: (inputs, { dim, keepdim }) => {
-      requireElements(inputAt(inputs, 0).shape, dim);
+      requireElements(inputAt(inputs, 0).shape, dimsOf(dim));
       return [reduced(inputAt(inputs, 0).shape, dimsOf(dim), keepdim)];
     },
     dtype: (inputs) => {

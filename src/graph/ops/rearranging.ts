@@ -38,11 +38,17 @@ function padded(shape: readonly number[], pad: readonly number[], mode: string):
       `mode ${mode} pads the last 1 to 3 dimensions of [N, C, ...], got ${formatShape(shape)} with ${formatShape(pad)}`,
     );
   }
+  if (mode !== 'constant' && shape.slice(1).includes(0)) {
+    shapeFault(`mode ${mode} needs elements to repeat, got ${formatShape(shape)}`);
+  }
   return shape.map((size, dim) => {
     const from = 2 * (shape.length - 1 - dim);
     const [before, after] = [pad[from] ?? 0, pad[from + 1] ?? 0];
     const made = size + before + after;
-    if (made < (mode === 'constant' ? 0 : 1))
+    if (size + Math.min(0, before) + Math.min(0, after) < 0) {
+      shapeFault(`padding ${formatShape(pad)} cuts more than there is of ${formatShape(shape)}`);
+    }
+    if (made < (mode === 'constant' || from >= pad.length ? 0 : 1))
       shapeFault(`padding ${formatShape(pad)} leaves nothing of ${formatShape(shape)}`);
     const most = mode === 'reflect' ? size - 1 : mode === 'circular' ? size : Infinity;
     if (before > most || after > most) {

@@ -1,6 +1,7 @@
 /** Reductions, and functions along one dimension. */
 import { isFloating, toFloating } from '../dtype.ts';
-import { normalizeDim, reduced } from '../shape.ts';
+import { argumentFault } from '../errors.ts';
+import { formatShape, normalizeDim, reduced } from '../shape.ts';
 import {
   call,
   define,
@@ -22,6 +23,26 @@ function reduction(
   return define<ReductionAttributes>({
     shape: (inputs, { dims, keepdim }) => [reduced(inputAt(inputs, 0).shape, dims, keepdim)],
     dtype,
+    print: call(name),
+  });
+}
+
+/** An extreme of nothing does not exist. */
+export function requireElements(shape: readonly number[], dims: readonly number[]): void {
+  const sizes = dims.length === 0 ? shape : dims.map((dim) => shape[normalizeDim(dim, shape.length)]);
+  if (sizes.includes(0)) {
+    argumentFault(`the input must have elements to choose from, got ${formatShape(shape)}`);
+  }
+}
+
+function extreme(name: string): OpDefinition<ReductionAttributes> {
+  return define<ReductionAttributes>({
+    shape: (inputs, { dims, keepdim }) => {
+      const { shape } = inputAt(inputs, 0);
+      requireElements(shape, dims);
+      return [reduced(shape, dims, keepdim)];
+    },
+    dtype: sameDtype,
     print: call(name),
   });
 }
@@ -52,8 +73,8 @@ const floating = (inputs: Specs): OpDefinitionDtypes => {
 export const reductionOps = {
   'aten.sum.dim_IntList': reduction('sum', summed),
   'aten.mean.dim': reduction('mean', floating),
-  'aten.amax.default': reduction('amax', sameDtype),
-  'aten.amin.default': reduction('amin', sameDtype),
+  'aten.amax.default': extreme('amax'),
+  'aten.amin.default': extreme('amin'),
   'aten.var.correction': define<Readonly<{ dims: number[]; keepdim: boolean; correction: number }>>({
     shape: (inputs, { dims, keepdim }) => [reduced(inputAt(inputs, 0).shape, dims, keepdim)],
     dtype: floating,
@@ -61,9 +82,12 @@ export const reductionOps = {
   }),
   'aten.logsumexp.default': reduction('logsumexp', (inputs) => [toFloating(inputAt(inputs, 0).dtype)]),
   'aten.argmax.default': define<Readonly<{ dim: number | null; keepdim: boolean }>>({
-    shape: (inputs, { dim, keepdim }) => [
-      reduced(inputAt(inputs, 0).shape, dim === null ? [] : [dim], keepdim),
-    ],
+    shape: (inputs, { dim, keepdim }) => {
+      const { shape } = inputAt(inputs, 0);
+      const dims = dim === null ? [] : [dim];
+      requireElements(shape, dims);
+      return [reduced(shape, dims, keepdim)];
+    },
     dtype: (inputs) => {
       requireNumber('input', inputAt(inputs, 0));
       return ['int64'];

@@ -143,6 +143,7 @@ function pooled<A extends PoolAttributes>(
     shape: (inputs, { kernel, stride, padding }) => {
       const x = inputAt(inputs, 0).shape;
       requireRank('input', x, rank + 2);
+      if (x.slice(1).includes(0)) shapeFault(`input must not be empty, got ${formatShape(x)}`);
       requireSettings('kernel', kernel, rank, 1);
       requireSettings('stride', stride, rank, 1);
       requireSettings('padding', padding, rank, 0);
