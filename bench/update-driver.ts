@@ -62,6 +62,11 @@ export class UpdateDriver implements AsyncDisposable {
     return this.#driver.call(pairSchema, 'pair', { ours_first: oursFirst });
   }
 
+  /** Seconds of one update of the traced program alone. */
+  ours(): Promise<number> {
+    return this.#driver.call(z.number(), 'ours');
+  }
+
   /** Seconds of the hand-written network: an act step over all slots, and an update. */
   bare(actSteps: number): Promise<{ readonly act: number; readonly learn: number }> {
     return this.#driver.call(z.object({ act: z.number(), learn: z.number() }), 'bare', {

@@ -77,6 +77,10 @@ class Bench:
         """Seconds of one update each."""
         return in_turns(self._ours, self._learn, self._device, ours_first=ours_first)
 
+    def ours(self) -> float:
+        """Seconds of one update of the traced program."""
+        return seconds_of(self._ours, self._device)
+
     def bare(self, *, act_steps: int) -> dict[str, float]:
         """Seconds of the hand-written network: one act step over all slots (mean of several), one update."""
         frames, reward, first = (self._unroll[name] for name in ('observation', 'reward', 'is_first'))
@@ -133,4 +137,4 @@ def _wire(columns: list[int]) -> WireTensor:
 
 if __name__ == '__main__':
     bench = Bench()
-    serve({name: getattr(bench, name) for name in ('open', 'compare', 'pair', 'bare')})
+    serve({name: getattr(bench, name) for name in ('open', 'compare', 'pair', 'ours', 'bare')})

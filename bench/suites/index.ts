@@ -9,8 +9,10 @@ import { overheadRow } from './overhead.ts';
 import { typesRow } from './types.ts';
 import { largeReadyRow, traceRow } from './large-graph.ts';
 import { pythonCallRow } from './python-call.ts';
-import { srwmCases, srwmRow } from './kernels.ts';
+import { fmaShareRow, kernelCases, kernelRow } from './kernels.ts';
+import { gpuMeasurements } from './kernels-gpu.ts';
 import { staticCudaRow } from './kernels-static.ts';
+import { updateCostRow } from './kernels-update.ts';
 import { updateRow } from './update.ts';
 
 export interface Measurement {
@@ -21,8 +23,11 @@ export interface Measurement {
 
 export const suites = {
   kernels: [
-    ...srwmCases.map((one) => ({ name: one.name, measure: (bench: Bench) => srwmRow(bench, one) })),
+    ...kernelCases.map((one) => ({ name: one.name, measure: (bench: Bench) => kernelRow(bench, one) })),
+    { name: 'kernels/fma_share', measure: fmaShareRow },
+    { name: 'kernels/update_srwm_over_feed_forward', measure: updateCostRow },
     { name: 'kernels/static_cuda', measure: staticCudaRow },
+    ...gpuMeasurements,
   ],
   bridge: [
     { name: 'bridge/share', measure: shareRow },
