@@ -57,7 +57,9 @@ async function build(): Promise<void> {
   const bases = ['NODE_IMAGE', 'PYTHON_IMAGE'].flatMap((name) => ['--build-arg', `${name}=${BASE}`]);
   // Downloads only: what is installed is the same with an empty cache.
   const cache = path.join(process.env['HOME'] ?? '/root', '.cache', 'uv');
-  const volume = existsSync(cache) ? ['--volume', `${cache}:/root/.cache/uv`] : [];
+  // Set-up runs as the image's root, before the user is made.
+  const inside = path.posix.join('/', 'root', '.cache', 'uv');
+  const volume = existsSync(cache) ? ['--volume', `${cache}:${inside}`] : [];
   const result = await runProgram('buildah', [...words, ...bases, ...volume, '.'], { streamAs: 'build' });
   require(result.ok, 'the image must build', result.output.slice(-2_000));
 }

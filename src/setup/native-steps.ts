@@ -76,7 +76,10 @@ export const kernelsStep: Step = {
     if (report === null) throw tools.failed(result);
     const { built, path: library, reason } = report;
     if (library === null) tools.say(`no compiled kernels: ${reason ?? 'no reason given'}`);
-    return { ...journal, kernels: { key: kernelsKey(journal, goal, library !== null), built, path: library, reason } };
+    return {
+      ...journal,
+      kernels: { key: kernelsKey(journal, goal, library !== null), built, path: library, reason },
+    };
   },
 };
 

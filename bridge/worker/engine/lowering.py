@@ -70,7 +70,8 @@ def _layer_norm(inputs: list[Any], attrs: Attributes, device: torch.device) -> C
 def layer_norm(x: torch.Tensor, *affine_and_epsilon: Any) -> torch.Tensor:
     """Over the last dimension; weight and bias may be absent."""
     *affine, epsilon = affine_and_epsilon
-    return torch.layer_norm(x, x.shape[-1:], *(affine or (None, None)), epsilon)
+    weight, bias = affine or (None, None)
+    return torch.layer_norm(x, x.shape[-1:], weight, bias, epsilon)
 
 
 def _full(inputs: list[Any], attrs: Attributes, device: torch.device) -> Call:
