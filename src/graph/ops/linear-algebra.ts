@@ -45,7 +45,16 @@ export const linearAlgebraOps = {
   }),
   /** inputs: a [..., n, n], b [..., n, k]. */
   'aten.linalg_solve.default': define({
-    shape: (inputs) => [solved(inputs)],
+    shape: (inputs) => {
+      const [a, b] = [inputAt(inputs, 0).shape, inputAt(inputs, 1).shape];
+      // torch takes a right side of this very shape for a batch of vectors.
+      if (a.length > 2 && formatShape(b) === formatShape(a.slice(0, -1))) {
+        shapeFault(
+          `the right side ${formatShape(b)} could be one matrix or many vectors: write b.unsqueeze(0) or b.unsqueeze(-1)`,
+        );
+      }
+      return [solved(inputs)];
+    },
     dtype: (inputs) => [LAPACK(inputs)],
     print: call('solve'),
   }),

@@ -9,6 +9,11 @@ interface Known {
 
 const STRICTER: readonly Known[] = [
   {
+    op: /linalg_solve\.default/,
+    message: /could be one matrix or many vectors/,
+    why: 'torch chooses between a matrix and a batch of vectors by the sizes alone.',
+  },
+  {
     op: /scaled_dot_product_attention/,
     message: /mask must have at least 2 dimensions|cannot broadcast/,
     why: "Some of torch's kernels read the last two dimensions of a mask, and look at no shape when a size is 0.",
