@@ -13,6 +13,7 @@ import { fmaShareRow, kernelCases, kernelRow } from './kernels.ts';
 import { gpuMeasurements } from './kernels-gpu.ts';
 import { staticCudaRow } from './kernels-static.ts';
 import { updateCostRow } from './kernels-update.ts';
+import { staticTritonName, staticTritonRow } from './static-triton.ts';
 import { updateRow } from './update.ts';
 
 export interface Measurement {
@@ -28,6 +29,7 @@ export const suites = {
     { name: 'kernels/update_srwm_over_feed_forward', measure: updateCostRow },
     { name: 'kernels/static_cuda', measure: staticCudaRow },
     ...gpuMeasurements,
+    { name: staticTritonName, measure: staticTritonRow },
   ],
   bridge: [
     { name: 'bridge/share', measure: shareRow },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..triton_launch import padded
 
 # Warps of one program by the number of elements of its tile.
-WARPS = {1024: 1, 4096: 4, 16384: 8}
+WARPS = {1024: 1, 4096: 4, 16384: 16}
 
 
 def warps(key_size: int, value_size: int) -> int:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-# Warps of one program by the padded head_dim (or output_dim, where that is larger), forward and backward.
+from ..triton_launch import padded
+
+# Warps of one program by the elements of the tiles of y, q and k: D = Y = 16, 32, 64 and 128 end a row each.
 WARPS = {
-    'forward': {4: 1, 8: 1, 16: 1, 32: 1, 64: 4, 128: 16},
-    'backward': {4: 1, 8: 1, 16: 1, 32: 2, 64: 8, 128: 16},
-    'backward_step': {4: 1, 8: 1, 16: 1, 32: 1, 64: 4, 128: 8},
+    'forward': {768: 1, 3072: 1, 12288: 4, 49152: 16},
+    'backward': {768: 1, 3072: 4, 12288: 8, 49152: 16},
+    'backward_step': {768: 1, 3072: 1, 12288: 4, 49152: 8},
 }
 
 
 def warps(kernel: str, head_dim: int, output_dim: int) -> int:
-    """Returns num_warps of a kernel; an output_dim beyond the table takes its most."""
+    """Returns num_warps of a kernel; a state beyond the table takes its most."""
+    elements = padded(head_dim) * (2 * padded(head_dim) + padded(output_dim))
     table = WARPS[kernel]
-    fitting = [count for size, count in table.items() if max(head_dim, output_dim) <= size]
+    fitting = [count for size, count in table.items() if elements <= size]
     return fitting[0] if fitting else max(table.values())
