@@ -1,20 +1,41 @@
-/** `kernels/*` rows that are about a GPU's kernels: all under `skipped` where there is none. */
+/** `kernels/h100_*`: device time of the srwm op's kernels at the paper's size; under `skipped` without a CUDA device. */
+import { z } from 'zod';
 import type { Bench } from '../bench.ts';
-import { CannotMeasure, type Row } from '../row.ts';
+import { Driver } from '../driver.ts';
+import { CannotMeasure, figureRow, type Row } from '../row.ts';
 
-/** Names of rows that need a CUDA device, and what each compares. */
-const gpuRows = {
-  'kernels/h100_forward': 'kernel time of the forward pass of 256 chains, T = 51, D = 16',
-  'kernels/h100_backward': 'kernel time of the backward pass of 256 chains, T = 51, D = 16',
-  'kernels/released_forward': 'the published CUDA kernel, forward',
-  'kernels/released_backward': 'the published CUDA kernel, backward',
-} as const;
+const size = { time: 51, batch: 32, heads: 8, head_dim: 16 };
+const goals = { forward: 15, backward: 40 } as const;
 
-export const gpuMeasurements = Object.entries(gpuRows).map(([name, what]) => ({
-  name,
-  measure: (bench: Bench): Promise<Row> => {
-    if (bench.device === 'cpu')
-      throw new CannotMeasure(`${what}: needs an NVIDIA H100, this machine has no CUDA device`);
-    throw new CannotMeasure(`${what}: not written yet; the CUDA form has its own timing script`);
-  },
+type Direction = keyof typeof goals;
+
+export const gpuMeasurements = (Object.keys(goals) as Direction[]).map((direction) => ({
+  name: `kernels/h100_${direction}`,
+  measure: (bench: Bench): Promise<Row> => gpuRow(bench, direction),
 }));
+
+async function gpuRow(bench: Bench, direction: Direction): Promise<Row> {
+  if (bench.device === 'cpu') {
+    throw new CannotMeasure('it needs an NVIDIA H100, and this machine has no CUDA device');
+  }
+  await using driver = Driver.start('srwm_gpu', bench);
+  const opened = await driver.call(
+    z.object({ implementation: z.string(), reason: z.string(), device_name: z.string() }),
+    'open',
+    { ...size, device: bench.device },
+  );
+  const values: number[] = [];
+  for (let index = 0; index < bench.pairs; index++) {
+    values.push(await driver.call(z.number(), 'microseconds', { direction }));
+  }
+  return figureRow(
+    {
+      name: `kernels/h100_${direction}`,
+      unit: 'us',
+      better: 'lower',
+      goal: goals[direction],
+      detail: { what: `kernel time of one ${direction} pass, 20 in one CUDA graph`, ...size, ...opened },
+    },
+    values,
+  );
+}

@@ -6,7 +6,11 @@ import type { Graph } from './graph.ts';
 import { describeCallSite } from './location.ts';
 import { valueSpecs } from './values.ts';
 
-/** Names of the parameters that the gradient of `output` reaches, in the order of the graph. */
+/**
+ * Names of the parameters that the gradient of `output` reaches, in the order of the graph.
+ *
+ * @example parametersReached(graph.spec, 'loss') // ['encoder/dense/weight', ...]
+ */
 export function parametersReached(spec: GraphSpec, output: string): readonly string[] {
   const value = spec.outputs.find(({ name }) => name === output)?.value;
   const reached = value === undefined ? new Set<number>() : valuesReached(spec, [value]);
@@ -43,6 +47,7 @@ function inputsReached(node: GraphSpec['nodes'][number]): readonly number[] {
 /**
  * Sentences about parameters that the loss of a graph does not teach: declared and used by no output, or cut off.
  *
+ * @example for (const sentence of checkLoss(graph, 'loss')) console.warn(sentence)
  * @throws SrwmError GRAPH_NO_GRADIENT at the author's line when the loss depends on no parameter at all.
  */
 export function checkLoss(graph: Graph, loss: string): readonly string[] {

@@ -72,7 +72,11 @@ function fitting(name: string, made: Tensor, gradients: Named): Tensor {
   return made;
 }
 
-/** Applies one function to every tensor of a record. */
+/**
+ * Applies one function to every tensor of a record.
+ *
+ * @example gradientTransform('sign', ({ gradients }) => mapTensors(gradients, (gradient) => gradient.sign()))
+ */
 export function mapTensors(
   tensors: Named,
   change: (tensor: Tensor, name: string) => Tensor,

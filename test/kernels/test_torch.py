@@ -89,6 +89,8 @@ def test_a_traced_graph_holds_one_op_forward_and_one_backward(
 
 @pytest.mark.parametrize('bptt', ['unroll', 'step'])
 def test_compiles_as_one_full_graph_with_gradients(op: Op, op_implementation: str, bptt: str) -> None:
+    # Every case compiles the same code anew, and torch gives one code only so many compilations.
+    torch.compiler.reset()
     case = op.make_case(4, 2, 1, 3, 3)
     options = {**op.defaults, 'bptt': bptt, 'implementation': op_implementation}
 
