@@ -43,9 +43,10 @@ export function startPythonia(environment: Readonly<Record<string, string | unde
   });
   const child = pythonia.com.proc;
   if (child === null) throw new Error('internal: pythonia started no process');
-  // Its timer only frees references to Python objects, and none of them is ever made here.
+  // Its timer frees references to Python objects, of which there is one a loaded file. It would keep Node alive, and
+  // after the interpreter's end it would write to nobody: an uncaught error in the middle of somebody's training.
   const bridge = (globalThis as { __pythonBridge?: { loop: NodeJS.Timeout } }).__pythonBridge;
-  bridge?.loop.unref();
+  clearInterval(bridge?.loop);
   return {
     child,
     load: (source) => pythonia.python(source),

@@ -43,6 +43,13 @@ test('Node ends by itself, Python with it; prints go to stderr and stdout stays 
   expect(isAlive(answer.pid)).toBe(false);
 });
 
+test('a script goes on after it has closed Python', async () => {
+  const { stdout, stderr, exitCode } = await start('goes-on');
+  expect(stderr).toBe('');
+  expect(JSON.parse(stdout)).toMatchObject({ wentOn: true });
+  expect(exitCode).toBe(0);
+});
+
 test('a Python that is busy dies with a Node that is killed', async () => {
   const script = start('killed');
   for await (const line of script.iterable({ from: 'stderr' })) if (line === 'held') script.kill('SIGKILL');
