@@ -19,8 +19,6 @@ from typing import Any
 
 import torch
 
-from .build import cache_folder
-
 KERNELS = Path(__file__).resolve().parent
 # bfloat16 conversions and everything that was compile-checked start here.
 OLDEST = (8, 0)
@@ -128,6 +126,9 @@ def compile_program(program: Program, arch: str) -> tuple[bytes, str]:
 
 def cubin(program: Program, arch: str) -> bytes:
     """Returns the cubin from the cache, compiling it the first time."""
+    # Imported late so that `python -m srwm.kernels.build` does not find itself already imported.
+    from .build import cache_folder
+
     path = cache_folder() / f'{program.op}-{program.name}-{arch}-{source_hash(program, arch)}.cubin'
     if path.is_file():
         return path.read_bytes()
