@@ -5,6 +5,7 @@ import { roundTripRow, shareRow } from './bridge.ts';
 import { endToEndRow } from './end-to-end.ts';
 import { procgenRow } from './environment.ts';
 import { readyRow } from './graph.ts';
+import { grpcRow } from './grpc.ts';
 import { overheadRow } from './overhead.ts';
 import { typesRow } from './types.ts';
 import { largeReadyRow, traceRow } from './large-graph.ts';
@@ -34,6 +35,7 @@ export const suites = {
   bridge: [
     { name: 'bridge/share', measure: shareRow },
     { name: 'bridge/round_trip', measure: roundTripRow },
+    { name: 'bridge/grpc', measure: grpcRow },
     { name: 'python/call', measure: pythonCallRow },
   ],
   graph: [

@@ -82,6 +82,7 @@ test('knows every row that has a goal to reach, under its stable name', () => {
       'end_to_end/srwm',
       'bridge/share',
       'bridge/round_trip',
+      'bridge/grpc',
       'env/procgen',
       'graph/ready',
     ]),
