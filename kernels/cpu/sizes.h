@@ -2,11 +2,18 @@
 #pragma once
 #include <cstdint>
 
+#define SRWM_PRAGMA(text) _Pragma(#text)
+#define SRWM_UNROLL(times) SRWM_PRAGMA(GCC unroll times)
+
 namespace {
 
 template <int N>
 struct Int {
   static constexpr int n = N;
+};
+
+struct Count {
+  const int64_t n;
 };
 
 // A size known when compiled, or (N = 0) only when called.

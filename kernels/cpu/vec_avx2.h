@@ -50,8 +50,44 @@ struct Avx2 {
     for (int i = 0; i < 16; i++) r[i] = _mm256_add_ps(rows[i].a, rows[i].b);
     return {row_sums8(r), row_sums8(r + 8)};
   }
+  // Lane i of the result is the sum of rows[i], i < 4; the other lanes are zero.
+  SRWM_INLINE V row_sums4(const V* rows) {
+    __m256 r[4];
+    for (int i = 0; i < 4; i++) r[i] = _mm256_add_ps(rows[i].a, rows[i].b);
+    const __m256 s = _mm256_hadd_ps(_mm256_hadd_ps(r[0], r[1]), _mm256_hadd_ps(r[2], r[3]));
+    const __m128 lanes = _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1));
+    return {_mm256_zextps128_ps256(lanes), _mm256_setzero_ps()};
+  }
+  SRWM_INLINE void transpose(V* rows) {
+    __m256 r[32];
+    for (int i = 0; i < 16; i++) {
+      r[i] = rows[i].a;
+      r[16 + i] = rows[i].b;
+    }
+    for (int i = 0; i < 32; i += 8) transpose8(r + i);
+    for (int i = 0; i < 8; i++) {
+      rows[i] = {r[i], r[8 + i]};
+      rows[8 + i] = {r[16 + i], r[24 + i]};
+    }
+  }
 
  private:
+  SRWM_INLINE void transpose8(__m256* r) {
+    __m256 a[8], b[8];
+    for (int i = 0; i < 8; i += 2) {
+      a[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+      a[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4)
+      for (int c = 0; c < 2; c++) {
+        b[i + 2 * c] = _mm256_shuffle_ps(a[i + c], a[i + c + 2], 0x44);
+        b[i + 2 * c + 1] = _mm256_shuffle_ps(a[i + c], a[i + c + 2], 0xee);
+      }
+    for (int c = 0; c < 4; c++) {
+      r[c] = _mm256_permute2f128_ps(b[c], b[c + 4], 0x20);
+      r[c + 4] = _mm256_permute2f128_ps(b[c], b[c + 4], 0x31);
+    }
+  }
   SRWM_INLINE __m256 row_sums8(const __m256* r) {
     const __m256 a = _mm256_hadd_ps(_mm256_hadd_ps(r[0], r[1]), _mm256_hadd_ps(r[2], r[3]));
     const __m256 b = _mm256_hadd_ps(_mm256_hadd_ps(r[4], r[5]), _mm256_hadd_ps(r[6], r[7]));

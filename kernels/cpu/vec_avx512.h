@@ -69,6 +69,42 @@ struct Avx512 {
                            _mm512_shuffle_f32x4(r[2 * i], r[2 * i + 1], 0xdd));
     return {_mm512_add_ps(_mm512_shuffle_f32x4(r[0], r[1], 0x88), _mm512_shuffle_f32x4(r[0], r[1], 0xdd))};
   }
+  // Lane i of the result is the sum of rows[i], i < 4; the other lanes are zero.
+  SRWM_INLINE V row_sums4(const V* rows) {
+    __m512 r[2];
+    for (int i = 0; i < 2; i++)
+      r[i] = _mm512_add_ps(_mm512_unpacklo_ps(rows[2 * i].a, rows[2 * i + 1].a),
+                           _mm512_unpackhi_ps(rows[2 * i].a, rows[2 * i + 1].a));
+    const __m512d x = _mm512_castps_pd(r[0]), y = _mm512_castps_pd(r[1]);
+    const __m512 lanes =
+        _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)), _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
+    const __m256 s = _mm256_add_ps(_mm512_castps512_ps256(lanes), _mm512_extractf32x8_ps(lanes, 1));
+    return {_mm512_zextps128_ps512(_mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)))};
+  }
+  SRWM_INLINE void transpose(V* rows) {
+    __m512 r[16];
+    for (int i = 0; i < 16; i += 2) {
+      r[i] = _mm512_unpacklo_ps(rows[i].a, rows[i + 1].a);
+      r[i + 1] = _mm512_unpackhi_ps(rows[i].a, rows[i + 1].a);
+    }
+    // s[4 i + c] holds columns c, c + 4, c + 8 and c + 12 of rows 4 i to 4 i + 3.
+    __m512 s[16];
+    for (int i = 0; i < 16; i += 4)
+      for (int c = 0; c < 2; c++) {
+        const __m512d x = _mm512_castps_pd(r[i + c]), y = _mm512_castps_pd(r[i + c + 2]);
+        s[i + 2 * c] = _mm512_castpd_ps(_mm512_unpacklo_pd(x, y));
+        s[i + 2 * c + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(x, y));
+      }
+    for (int c = 0; c < 4; c++) {
+      const __m512 a = _mm512_shuffle_f32x4(s[c], s[c + 4], 0x88), b = _mm512_shuffle_f32x4(s[c], s[c + 4], 0xdd);
+      const __m512 d = _mm512_shuffle_f32x4(s[c + 8], s[c + 12], 0x88);
+      const __m512 e = _mm512_shuffle_f32x4(s[c + 8], s[c + 12], 0xdd);
+      rows[c].a = _mm512_shuffle_f32x4(a, d, 0x88);
+      rows[c + 4].a = _mm512_shuffle_f32x4(b, e, 0x88);
+      rows[c + 8].a = _mm512_shuffle_f32x4(a, d, 0xdd);
+      rows[c + 12].a = _mm512_shuffle_f32x4(b, e, 0xdd);
+    }
+  }
 };
 
 }  // namespace

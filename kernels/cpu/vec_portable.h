@@ -62,6 +62,18 @@ struct Portable {
   SRWM_INLINE V row_sums(const V* rows) {
     return each([&](int i) { return sum(rows[i]); });
   }
+  // Lane i of the result is the sum of rows[i], i < 4; the other lanes are zero.
+  SRWM_INLINE V row_sums4(const V* rows) {
+    return each([&](int i) { return i < 4 ? sum(rows[i]) : S(0); });
+  }
+  SRWM_INLINE void transpose(V* rows) {
+    for (int i = 0; i < 16; i++)
+      for (int j = 0; j < i; j++) {
+        const S kept = rows[i].a[j];
+        rows[i].a[j] = rows[j].a[i];
+        rows[j].a[i] = kept;
+      }
+  }
 
  private:
   template <class F>

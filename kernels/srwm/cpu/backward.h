@@ -1,232 +1,302 @@
 // The analytic backward pass of one chain (README.md, "Backward"). The weights before each step are recovered by
 // subtracting the stored insertions; at an episode's border the episode before it is replayed from its start.
 #pragma once
-#include "layout.h"
+#include "transposed.h"
 
 namespace {
 
 template <class A, int HeadDim, int OutputDim>
-struct BackwardChain : Layout<A, HeadDim, OutputDim> {
-  using L = Layout<A, HeadDim, OutputDim>;
-  using typename L::S;
-  using typename L::V;
-  using L::C, L::CV, L::D, L::DP, L::DV, L::P, L::Y, L::YP, L::YV;
+struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
+  using M = Transposed<A, HeadDim, OutputDim>;
+  using typename M::S;
+  using typename M::V;
+  using M::C, M::CV, M::D, M::DP, M::DV, M::P, M::Y, M::YP, M::YV;
 
-  // G is dL/dW after the step at hand; dW is what w gets so far.
+  // Matrices are transposed [P, DP]. G is dL/dW after the step at hand; dW is what w gets so far.
   Workspace<S> space;
-  S *W, *G, *dW, *v, *u, *dpre, *x, *difference, *zero;
-  V *rows_r, *rows_p, *rows_x;
+  S *W, *G, *dW, *v, *u, *dpre, *x, *difference, *zero, *r, *p, *r_x;
+  V part_sum[4];
+  // The chain at hand.
+  Span s;
+  const S *w, *delta;
 
   BackwardChain(int64_t head_dim, int64_t output_dim)
-      : L(head_dim, output_dim), space(3 * D() * P() + 3 * P() + 3 * DP() + 3 * 16 * DP()) {
-    W = space.take(D() * P());
-    G = space.take(D() * P());
-    dW = space.take(D() * P());
+      : M(head_dim, output_dim), space(3 * P() * DP() + 3 * P() + 6 * DP()) {
+    W = space.take(P() * DP());
+    G = space.take(P() * DP());
+    dW = space.take(P() * DP());
     v = space.take(P());
     u = space.take(P());
     dpre = space.take(P());
     x = space.take(DP());
     difference = space.take(DP());
     zero = space.take(DP());
-    rows_r = reinterpret_cast<V*>(space.take(16 * DP()));
-    rows_p = reinterpret_cast<V*>(space.take(16 * DP()));
-    rows_x = reinterpret_cast<V*>(space.take(16 * DP()));
+    r = space.take(DP());
+    p = space.take(DP());
+    r_x = space.take(DP());
   }
 
-  // W goes back one step; rows of W u and of G insertion.
-  inline __attribute__((always_inline)) void walk_back(const S* k, const S* insertion) {
-    this->blocks(CV(), [&](auto n, int64_t j) __attribute__((always_inline)) {
-      V in[n.n], uu[n.n];
-      for (int i = 0; i < n.n; i++) {
-        in[i] = A::load(insertion + 16 * (j + i));
-        uu[i] = A::load(u + 16 * (j + i));
+  // Of one group: G takes both rank-one updates, v <- k_before G, and its share of W dpre.
+  template <class N>
+  inline __attribute__((always_inline)) void accumulate(N n, int64_t group, const S* k_before) {
+    V product[16];
+    for (int i = n.n; i < 16; i++) product[i] = A::fill(0);
+    // Locals: the compiler must take a vector store for a possible change of any member.
+    const S *un = u + 16 * group, *dn = dpre + 16 * group, *de_ = difference, *x_ = x;
+    S *const Gn = G + 16 * group * DP(), *const Wn = W + 16 * group * DP(), *const r_ = r_x, *const to = v + 16 * group;
+    const int64_t pitch = DP();
+    this->lane_blocks([&](auto m, int64_t d) __attribute__((always_inline)) {
+      constexpr int chains = 4 / m.n;
+      V de[m.n], xe[m.n], ke[m.n], sum[chains][m.n];
+      for (int j = 0; j < m.n; j++) {
+        de[j] = A::load(de_ + 16 * (d + j));
+        xe[j] = A::load(x_ + 16 * (d + j));
+        ke[j] = A::load(k_before + 16 * (d + j));
+        for (int c = 0; c < chains; c++) sum[c][j] = A::fill(0);
       }
-      for (int64_t e = 0; e < D(); e++) {
-        const V ke = A::fill(k[e]);
-        V r = j == 0 ? A::fill(0) : rows_r[e], p = j == 0 ? A::fill(0) : rows_p[e];
-        for (int i = 0; i < n.n; i++) {
-          S* w = W + e * P() + 16 * (j + i);
-          const V before = A::fnma(ke, in[i], A::load(w));
-          A::store(w, before);
-          r = A::fma(before, uu[i], r);
-          p = A::fma(A::load(G + e * P() + 16 * (j + i)), in[i], p);
+      SRWM_UNROLL(4)
+      for (int i = 0; i < n.n; i += 4) {
+        SRWM_UNROLL(4)
+        for (int c = 0; c < 4; c++) {
+          const int64_t at = (i + c) * pitch + 16 * d;
+          const V uc = A::fill(un[i + c]), dc = A::fill(dn[i + c]);
+          V along = A::fill(0);
+          for (int j = 0; j < m.n; j++) {
+            const V moved = A::fma(uc, de[j], A::fma(dc, xe[j], A::load(Gn + at + 16 * j)));
+            A::store(Gn + at + 16 * j, moved);
+            along = j == 0 ? A::mul(ke[j], moved) : A::fma(ke[j], moved, along);
+            sum[c % chains][j] = A::fma(dc, A::load(Wn + at + 16 * j), sum[c % chains][j]);
+          }
+          product[i + c] = d == 0 ? along : A::add(product[i + c], along);
         }
-        rows_r[e] = r;
-        rows_p[e] = p;
+      }
+      for (int j = 0; j < m.n; j++) add_to(r_ + 16 * (d + j), total<chains, m.n>(sum, j), group == 0);
+    });
+    A::store(to, n.n == 4 ? A::row_sums4(product) : A::row_sums(product));
+  }
+
+  // Of one group: u, W goes back one step, and its shares of W u and of G insertion.
+  template <class N>
+  inline __attribute__((always_inline)) void walk_back(N n, int64_t group, const S* k, const S* insertion,
+                                                       const S* beta) {
+    const S *in = insertion + 16 * group, *un = u + 16 * group;
+    const int part = this->part(group);
+    const V vn = A::load(v + 16 * group);
+    S *const Gn = G + 16 * group * DP(), *const Wn = W + 16 * group * DP(), *const r_ = r, *const p_ = p;
+    const int64_t pitch = DP();
+    A::store(u + 16 * group, A::mul(vn, A::fill(beta[part])));
+    part_sum[part] = A::fma(vn, A::load(in), part_sum[part]);
+    this->lane_blocks([&](auto m, int64_t d) __attribute__((always_inline)) {
+      constexpr int chains = 4 / m.n;
+      V ke[m.n], wu[chains][m.n], gi[chains][m.n];
+      for (int j = 0; j < m.n; j++) {
+        ke[j] = A::load(k + 16 * (d + j));
+        for (int c = 0; c < chains; c++) wu[c][j] = gi[c][j] = A::fill(0);
+      }
+      SRWM_UNROLL(4)
+      for (int i = 0; i < n.n; i += 4) {
+        SRWM_UNROLL(4)
+        for (int c = 0; c < 4; c++) {
+          const int64_t at = (i + c) * pitch + 16 * d;
+          const V ic = A::fill(in[i + c]), uc = A::fill(un[i + c]);
+          for (int j = 0; j < m.n; j++) {
+            const V before = A::fnma(ic, ke[j], A::load(Wn + at + 16 * j));
+            A::store(Wn + at + 16 * j, before);
+            wu[c % chains][j] = A::fma(uc, before, wu[c % chains][j]);
+            gi[c % chains][j] = A::fma(ic, A::load(Gn + at + 16 * j), gi[c % chains][j]);
+          }
+        }
+      }
+      for (int j = 0; j < m.n; j++) {
+        add_to(r_ + 16 * (d + j), total<chains, m.n>(wu, j), group == 0);
+        add_to(p_ + 16 * (d + j), total<chains, m.n>(gi, j), group == 0);
       }
     });
   }
 
-  // G takes both rank-one updates; v <- k_before G; rows of W dpre.
-  inline __attribute__((always_inline)) void accumulate(const S* k_before) {
-    this->blocks(CV(), [&](auto n, int64_t j) __attribute__((always_inline)) {
-      V dp[n.n], uu[n.n], a[n.n];
-      for (int i = 0; i < n.n; i++) {
-        dp[i] = A::load(dpre + 16 * (j + i));
-        uu[i] = A::load(u + 16 * (j + i));
-        a[i] = A::fill(0);
-      }
-      for (int64_t e = 0; e < D(); e++) {
-        const V de = A::fill(difference[e]), xe = A::fill(x[e]), ke = A::fill(k_before[e]);
-        V r = j == 0 ? A::fill(0) : rows_x[e];
-        for (int i = 0; i < n.n; i++) {
-          S* g = G + e * P() + 16 * (j + i);
-          const V moved = A::fma(de, uu[i], A::fma(xe, dp[i], A::load(g)));
-          A::store(g, moved);
-          a[i] = A::fma(ke, moved, a[i]);
-          r = A::fma(A::load(W + e * P() + 16 * (j + i)), dp[i], r);
-        }
-        rows_x[e] = r;
-      }
-      for (int i = 0; i < n.n; i++) A::store(v + 16 * (j + i), a[i]);
-    });
-  }
-
-  // dpre of q, k and beta from the rows of walk_back, with both softmax derivatives.
-  inline void gradient_of_logits(const S* q, const S* k, const S* insertion, const S* beta) {
-    S part_sum[4];
-    for (int part = 0; part < 4; part++) {
-      const int64_t from = part == 0 ? 0 : YV() + (part - 1) * DV();
-      const int64_t to = part == 3 ? CV() : YV() + part * DV();
-      V sum = A::fill(0);
-      for (int64_t j = from; j < to; j++) sum = A::fma(A::load(v + 16 * j), A::load(insertion + 16 * j), sum);
-      part_sum[part] = A::sum(sum);
-    }
+  // dpre of q, k and beta from r = W u and p = G insertion, with both softmax derivatives; q - k.
+  inline void gradient_of_logits(const S* q, const S* k, const S* beta) {
     V q_dot = A::fill(0), k_dot = A::fill(0);
-    for (int64_t i = 0; i < DV(); i++) {
-      const V r = A::row_sums(rows_r + 16 * i), p = A::sub(A::row_sums(rows_p + 16 * i), r);
-      A::store(dpre + YP() + 16 * i, r);
-      A::store(dpre + YP() + DP() + 16 * i, p);
-      q_dot = A::fma(A::load(q + 16 * i), r, q_dot);
-      k_dot = A::fma(A::load(k + 16 * i), p, k_dot);
+    for (int64_t i = 0; i < DP(); i += 16) {
+      const V ri = A::load(r + i), pi = A::sub(A::load(p + i), ri);
+      A::store(p + i, pi);
+      q_dot = A::fma(A::load(q + i), ri, q_dot);
+      k_dot = A::fma(A::load(k + i), pi, k_dot);
     }
     q_dot = A::fill(A::sum(q_dot));
     k_dot = A::fill(A::sum(k_dot));
-    for (int64_t i = 0; i < DV(); i++) {
-      S *dq = dpre + YP() + 16 * i, *dk = dpre + YP() + DP() + 16 * i;
-      const V qi = A::load(q + 16 * i), ki = A::load(k + 16 * i);
-      A::store(dq, A::mul(qi, A::sub(A::load(dq), q_dot)));
-      A::store(dk, A::mul(ki, A::sub(A::load(dk), k_dot)));
-      A::store(difference + 16 * i, A::sub(qi, ki));
+    for (int64_t i = 0; i < DP(); i += 16) {
+      const V qi = A::load(q + i), ki = A::load(k + i);
+      A::store(dpre + YP() + i, A::mul(qi, A::sub(A::load(r + i), q_dot)));
+      A::store(dpre + YP() + DP() + i, A::mul(ki, A::sub(A::load(p + i), k_dot)));
+      A::store(difference + i, A::sub(qi, ki));
     }
-    for (int i = 0; i < 4; i++) dpre[YP() + 2 * DP() + i] = (1 - beta[i]) * part_sum[i];
+    S sums[16];
+    A::store(sums, A::row_sums4(part_sum));
+    for (int i = 0; i < 4; i++) dpre[YP() + 2 * DP() + i] = (1 - beta[i]) * sums[i];
   }
 
-  // dx_t from the rows of W dpre.
-  inline void store_dx(const Backward<S>& f, const Span& s, int64_t t) {
-    S* sums = difference;
-    V dot = A::fill(0);
-    for (int64_t i = 0; i < DV(); i++) {
-      const V r = A::row_sums(rows_x + 16 * i);
-      A::store(sums + 16 * i, r);
-      dot = A::fma(A::load(x + 16 * i), r, dot);
-    }
+  // dx_t from W dpre.
+  inline void store_dx(const Backward<S>& f, int64_t t) {
     if (f.geometry.input_softmax) {
+      V dot = A::fill(0);
+      for (int64_t i = 0; i < DP(); i += 16) dot = A::fma(A::load(x + i), A::load(r_x + i), dot);
       const V d = A::fill(A::sum(dot));
-      for (int64_t i = 0; i < DV(); i++)
-        A::store(sums + 16 * i, A::mul(A::load(x + 16 * i), A::sub(A::load(sums + 16 * i), d)));
+      for (int64_t i = 0; i < DP(); i += 16)
+        A::store(r_x + i, A::mul(A::load(x + i), A::sub(A::load(r_x + i), d)));
     }
-    write_row(f.dx, ((t * f.geometry.B + s.b) * f.geometry.H + s.h) * D(), sums, D(), f.x.stored);
+    write_row(f.dx, dx_at(f, t), r_x, D(), f.x.stored);
   }
 
-  inline void load_dy(const Backward<S>& f, const Span& s, int64_t t) {
+  inline void load_dy(const Backward<S>& f, int64_t t) {
     if (f.dy.data) this->load_row(dpre, f.dy, s, t, Y(), YP());
   }
 
-  inline const S* saved_at(const Backward<S>& f, const Span& s, int64_t t) const {
+  inline const S* saved_at(const Backward<S>& f, int64_t t) const {
     const Geometry& g = f.geometry;
     return f.saved + ((s.b * g.H + s.h) * g.T + t) * this->saved_width(g.step);
   }
 
+  // The first element of dx_t.
+  inline int64_t dx_at(const Backward<S>& f, int64_t t) const {
+    return ((t * f.geometry.B + s.b) * f.geometry.H + s.h) * D();
+  }
+
   // W <- the weights after step end - 1, rebuilt from the start of that step's episode.
-  inline void replay(const Backward<S>& f, const Span& s, const S* w, const S* delta, int64_t end) {
+  inline void replay(const Backward<S>& f, int64_t end) {
     int64_t start = end - 1;
     while (start > s.begin && !is_first(f.geometry, s, start)) start--;
-    this->load_weights(W, w, is_first(f.geometry, s, start) ? nullptr : delta);
+    this->load(W, w, is_first(f.geometry, s, start) ? nullptr : delta);
     for (int64_t t = start; t < end; t++) {
-      const S* saved = saved_at(f, s, t);
-      this->add_outer(W, P(), CV(), saved + DP(), saved + 2 * DP());
+      const S* saved = saved_at(f, t);
+      this->add_outer(W, P(), saved + 2 * DP(), saved + DP());
     }
+  }
+
+  // One sweep over the groups: of the step at hand (`accumulate_it`), of the step before it (`walk_it`), whose k,
+  // insertion and beta are given. Matrices that outgrow the first-level cache are read once for both.
+  __attribute__((noinline)) void sweep(bool accumulate_it, bool walk_it, const S* k) {
+    const S *insertion = k + DP(), *beta = insertion + P();
+    if (walk_it)
+      for (V& sum : part_sum) sum = A::fill(0);
+    this->groups([&](auto n, int64_t group) __attribute__((always_inline)) {
+      if (accumulate_it) accumulate(n, group, k);
+      if (walk_it) walk_back(n, group, k, insertion, beta);
+    });
   }
 
   void run(const Backward<S>& f, int64_t chain) {
     const Geometry& g = f.geometry;
-    const Span s = span_of(g, chain);
-    const int64_t matrix = (s.n * g.H + s.h) * D() * C();
-    const S* w = f.w + s.h * D() * C();
-    const S* delta = f.delta.data ? f.delta.data + s.n * f.delta.n + s.h * f.delta.h : nullptr;
-    const S* ddelta_out = f.ddelta_out.data ? f.ddelta_out.data + s.n * f.ddelta_out.n + s.h * f.ddelta_out.h : nullptr;
-    for (int64_t e = 0; e < D(); e++) {
-      if (ddelta_out) this->pad_columns(G + e * P(), ddelta_out + e * C());
-    }
-    if (!ddelta_out) std::memset(G, 0, D() * P() * sizeof(S));
-    std::memset(dW, 0, D() * P() * sizeof(S));
-    std::memset(dpre, 0, P() * sizeof(S));
-    if (s.begin < s.end) {
-      this->load_weights(W, w, f.delta_out.data + s.n * f.delta_out.n + s.h * f.delta_out.h);
-      this->apply(G, P(), CV(), saved_at(f, s, s.end - 1) + DP(), v);
-    }
+    s = span_of(g, chain);
+    w = f.w + s.h * D() * C();
+    delta = f.delta.data ? f.delta.data + s.n * f.delta.n + s.h * f.delta.h : nullptr;
     // w gets the sum of all updates of G. While G still holds the final state's cotangent they are summed apart from it:
     // subtracting it at the end would cancel most digits.
-    bool mixed = ddelta_out != nullptr;
+    bool mixed = f.ddelta_out.data != nullptr;
+    std::memset(dW, 0, P() * DP() * sizeof(S));
+    std::memset(dpre, 0, P() * sizeof(S));
+    if (mixed) this->load(G, f.ddelta_out.data + s.n * f.ddelta_out.n + s.h * f.ddelta_out.h, nullptr);
+    else std::memset(G, 0, P() * DP() * sizeof(S));
+    if (s.begin < s.end) {
+      this->load(W, w, f.delta_out.data + s.n * f.delta_out.n + s.h * f.delta_out.h);
+      const S* k = saved_at(f, s.end - 1) + DP();
+      project(mixed ? k : nullptr);
+      sweep(false, true, k);
+    }
     for (int64_t t = s.end - 1; t >= s.begin; t--) {
-      const S* q = saved_at(f, s, t);
-      const S *k = q + DP(), *insertion = k + DP(), *beta = insertion + P();
-      for (int64_t j = 0; j < CV(); j++)
-        A::store(u + 16 * j, A::mul(A::load(v + 16 * j), A::fill(beta[this->part(j)])));
-      walk_back(k, insertion);
-      load_dy(f, s, t);
-      gradient_of_logits(q, k, insertion, beta);
+      const bool first = is_first(g, s, t), more = t > s.begin;
+      if (t - PREFETCH >= s.begin) prefetch_rows(f, t - PREFETCH);
+      const S *q = saved_at(f, t), *k = q + DP(), *beta = k + DP() + P();
+      load_dy(f, t);
+      gradient_of_logits(q, k, beta);
       this->load_x(x, f.x, s, t, g.input_softmax);
-      accumulate(t > s.begin ? saved_at(f, s, t - 1) + DP() : zero);
       if (mixed) {
-        this->add_outer(dW, P(), CV(), difference, u);
-        this->add_outer(dW, P(), CV(), x, dpre);
+        this->add_outer(dW, P(), u, difference);
+        this->add_outer(dW, P(), dpre, x);
       }
-      store_dx(f, s, t);
-      if (!is_first(g, s, t)) continue;
+      const S* before = more ? saved_at(f, t - 1) + DP() : zero;
+      if (!more || first) {
+        sweep(true, false, before);
+      } else if (DP() <= 16) {
+        sweep(true, false, before);
+        sweep(false, true, before);
+      } else {
+        sweep(true, true, before);
+      }
+      store_dx(f, t);
+      if (!first) continue;
       if (!mixed) this->add(dW, G);
       mixed = false;
-      std::memset(G, 0, D() * P() * sizeof(S));
-      std::memset(v, 0, P() * sizeof(S));
-      if (t > s.begin) replay(f, s, w, delta, t);
+      std::memset(G, 0, P() * DP() * sizeof(S));
+      if (!more) continue;
+      replay(f, t);
+      project(nullptr);
+      sweep(false, true, before);
     }
-    if (f.ddelta) this->store_columns(f.ddelta + matrix, G, nullptr);
+    if (f.ddelta) this->store(f.ddelta + (s.n * g.H + s.h) * D() * C(), G);
     if (!mixed) this->add(dW, G);
-    this->store_columns(f.dw_partial + matrix, dW, nullptr);
+    this->store(f.dw_partial + (s.n * g.H + s.h) * D() * C(), dW);
+  }
+
+  inline void prefetch_rows(const Backward<S>& f, int64_t at) const {
+    this->prefetch_row(f.x, s, at, D());
+    if (f.dy.data) this->prefetch_row(f.dy, s, at, Y());
+    prefetch_to_write(f.dx, dx_at(f, at), D(), this->size_of(f.x.stored));
+    prefetch(saved_at(f, at), this->saved_width(false) * sizeof(S));
+  }
+
+  // v <- k G; a null k stands for a G of zeros.
+  inline void project(const S* k) {
+    std::memset(v, 0, P() * sizeof(S));
+    for (int64_t c = 0; k && c < P(); c++) {
+      V sum = A::fill(0);
+      for (int64_t i = 0; i < DP(); i += 16) sum = A::fma(A::load(k + i), A::load(G + c * DP() + i), sum);
+      v[c] = A::sum(sum);
+    }
   }
 
   // bptt="step": every step is on its own, only y reaches a gradient, and the weights are rebuilt forwards.
   void run_step(const Backward<S>& f, int64_t chain) {
     const Geometry& g = f.geometry;
-    const Span s = span_of(g, chain);
-    const S* w = f.w + s.h * D() * C();
-    const S* delta = f.delta.data ? f.delta.data + s.n * f.delta.n + s.h * f.delta.h : nullptr;
-    std::memset(G, 0, D() * P() * sizeof(S));
+    s = span_of(g, chain);
+    w = f.w + s.h * D() * C();
+    delta = f.delta.data ? f.delta.data + s.n * f.delta.n + s.h * f.delta.h : nullptr;
+    std::memset(G, 0, P() * DP() * sizeof(S));
     std::memset(dpre, 0, P() * sizeof(S));
     for (int64_t t = s.begin; t < s.end; t++) {
       const bool first = is_first(g, s, t);
-      if (t == s.begin || first) this->load_weights(W, w, first ? nullptr : delta);
-      load_dy(f, s, t);
+      if (t == s.begin || first) this->load(W, w, first ? nullptr : delta);
+      load_dy(f, t);
       this->load_x(x, f.x, s, t, g.input_softmax);
-      for (int64_t e = 0; e < D(); e++) {
-        V r = A::fill(0);
-        for (int64_t j = 0; j < YV(); j++) r = A::fma(A::load(W + e * P() + 16 * j), A::load(dpre + 16 * j), r);
-        rows_x[e] = r;
+      for (int64_t i = 0; i < DP(); i += 16) {
+        V sum = A::fill(0);
+        for (int64_t c = 0; c < Y(); c++) sum = A::fma(A::fill(dpre[c]), A::load(W + c * DP() + i), sum);
+        A::store(r_x + i, sum);
       }
-      this->add_outer(G, P(), YV(), x, dpre);
-      store_dx(f, s, t);
-      const S* saved = saved_at(f, s, t);
-      this->add_outer(W, P(), YV(), saved, saved + DP());
+      this->add_outer(G, YP(), dpre, x);
+      store_dx(f, t);
+      const S* saved = saved_at(f, t);
+      this->add_outer(W, YP(), saved + DP(), saved);
     }
-    this->store_columns(f.dw_partial + (s.n * g.H + s.h) * D() * C(), G, nullptr);
+    this->store(f.dw_partial + (s.n * g.H + s.h) * D() * C(), G);
+  }
+
+ private:
+  SRWM_INLINE void add_to(S* to, V value, bool first) { A::store(to, first ? value : A::add(A::load(to), value)); }
+  template <int Chains, int Width>
+  SRWM_INLINE V total(const V (&sum)[Chains][Width], int j) {
+    if constexpr (Chains == 1) return sum[0][j];
+    else if constexpr (Chains == 2) return A::add(sum[0][j], sum[1][j]);
+    else return A::add(A::add(sum[0][j], sum[1][j]), A::add(sum[2][j], sum[3][j]));
   }
 };
 
 template <class A, int HeadDim, int OutputDim>
 void backward_range(const Backward<typename A::S>& f, int64_t first, int64_t last) {
-  BackwardChain<A, HeadDim, OutputDim> chain(f.geometry.D, f.geometry.Y);
-  for (int64_t c = first; c < last; c++) f.geometry.step ? chain.run_step(f, c) : chain.run(f, c);
+  using Chain = BackwardChain<A, HeadDim, OutputDim>;
+  if (!f.geometry.step) return run_chains<Chain>(f, first, last);
+  Chain chain(f.geometry.D, f.geometry.Y);
+  for (int64_t c = first; c < last; c++) chain.run_step(f, c);
 }
 
 template <class A>

@@ -28,6 +28,9 @@ struct ForwardChain : Layout<A, HeadDim, OutputDim> {
 
   // Insertion, new weights, and pre <- x W of the new weights.
   inline __attribute__((always_inline)) void update(const S* beta) {
+    // Locals: the compiler must take a vector store for a possible change of any member.
+    S *const W = this->W, *const insertion = this->insertion, *const pre = this->pre;
+    const S *const difference = this->difference, *const k = this->k, *const x = this->x;
     this->blocks(CV(), [&](auto n, int64_t j) __attribute__((always_inline)) {
       V a[n.n], in[n.n];
       for (int i = 0; i < n.n; i++) a[i] = A::fill(0);
@@ -67,7 +70,12 @@ struct ForwardChain : Layout<A, HeadDim, OutputDim> {
     this->load_x(x, f.x, s, s.begin, g.input_softmax);
     this->apply(W, P(), CV(), x, pre);
     for (int64_t t = s.begin; t < s.end; t++) {
-      write_row(f.y, ((t * g.B + s.b) * g.H + s.h) * Y(), pre, Y(), f.x.stored);
+      const int64_t at = ((t * g.B + s.b) * g.H + s.h) * Y();
+      if (t + PREFETCH < s.end) {
+        this->prefetch_row(f.x, s, t + PREFETCH, D());
+        prefetch_to_write(f.y, at + PREFETCH * g.B * g.H * Y(), Y(), this->size_of(f.x.stored));
+      }
+      write_row(f.y, at, pre, Y(), f.x.stored);
       this->softmax(pre + YP(), q);
       this->softmax(pre + YP() + DP(), k);
       S beta[16];
@@ -102,8 +110,8 @@ struct ForwardChain : Layout<A, HeadDim, OutputDim> {
 
 template <class A, int HeadDim, int OutputDim>
 void forward_range(const Forward<typename A::S>& f, int64_t first, int64_t last) {
-  ForwardChain<A, HeadDim, OutputDim> chain(f.geometry.D, f.geometry.Y);
-  for (int64_t c = first; c < last; c++) chain.run(f, c);
+  using Chain = ForwardChain<A, HeadDim, OutputDim>;
+  run_chains<Chain>(f, first, last);
 }
 
 template <class A>

@@ -33,6 +33,23 @@ SRWM_INLINE bool is_first(const Geometry& g, const Span& s, int64_t t) {
   return g.is_first && g.is_first[t * g.is_first_t + s.b * g.is_first_b];
 }
 
+// So many steps ahead are rows of [T, B, H, last] fetched: they lie further apart than hardware looks.
+constexpr int64_t PREFETCH = 6;
+
+SRWM_INLINE void prefetch(const void* from, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(from) + i);
+}
+SRWM_INLINE void prefetch_to_write(void* base, int64_t at, int64_t count, int64_t size) {
+  for (int64_t i = 0; i < count * size; i += 64) __builtin_prefetch(static_cast<char*>(base) + at * size + i, 1);
+}
+
+// Runs chains first to last - 1, one after the other.
+template <class Chain, class F>
+SRWM_INLINE void run_chains(const F& f, int64_t first, int64_t last) {
+  Chain chain(f.geometry.D, f.geometry.Y);
+  for (int64_t c = first; c < last; c++) chain.run(f, c);
+}
+
 template <class A, int HeadDim, int OutputDim>
 struct Layout {
   using S = typename A::S;
@@ -116,6 +133,13 @@ struct Layout {
   // to [D, P] <- to + a.
   inline void add(S* to, const S* a) const {
     for (int64_t i = 0; i < D() * P(); i += 16) A::store(to + i, A::add(A::load(to + i), A::load(a + i)));
+  }
+
+  // Bytes of a number of a sequence.
+  SRWM_INLINE int64_t size_of(Stored stored) { return stored == Stored::as_computed ? int64_t(sizeof(S)) : 2; }
+  SRWM_INLINE void prefetch_row(const Sequence<S>& x, const Span& s, int64_t t, int64_t n) {
+    const int64_t size = size_of(x.stored);
+    prefetch(static_cast<const char*>(x.data) + (t * x.t + s.b * x.b + s.h * x.h) * size, n * size);
   }
 
   // to [padded] <- row t of a sequence, zeros behind its n numbers.
