@@ -61,9 +61,11 @@ struct Transposed : Layout<A, HeadDim, OutputDim> {
   template <class F>
   inline __attribute__((always_inline)) void lane_blocks(F&& f) const {
     int64_t d = 0;
-    for (; d + 4 <= DV(); d += 4) f(Int<4>{}, d);
-    if (d + 2 <= DV()) f(Int<2>{}, d), d += 2;
-    if (d < DV()) f(Int<1>{}, d);
+    if constexpr (A::block == 4) {
+      for (; d + 4 <= DV(); d += 4) f(Int<4>{}, d);
+      if (d + 2 <= DV()) f(Int<2>{}, d), d += 2;
+    }
+    for (; d < DV(); d++) f(Int<1>{}, d);
   }
 
   // M [P, DP] <- M + columns outer lanes, over the first `count` rows of M.
