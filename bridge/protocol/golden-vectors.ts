@@ -120,6 +120,19 @@ const messages: readonly (readonly [
     [Buffer.alloc(0), Buffer.from([1])],
   ],
   [
+    'profile_end with a node in a body',
+    'REPLY',
+    {
+      id: 3,
+      body: {
+        nodes: [{ graph: 'h', path: [4, 0], forward_seconds: 0.5, backward_seconds: 0.25, calls: 20 }],
+        others: [{ name: 'torch::autograd::AccumulateGrad', seconds: 0.125, calls: 7 }],
+      },
+      tensors: [],
+      worker_seconds: 1.5,
+    },
+  ],
+  [
     'error',
     'ERROR',
     {

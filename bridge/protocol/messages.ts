@@ -117,6 +117,25 @@ export const kernelUseSchema = z
   .meta({ id: 'KernelUse', description: 'What dispatch chose for a recurrence of a graph.' });
 export type KernelUse = z.infer<typeof kernelUseSchema>;
 
+/** What one node of a graph took during a profile. */
+export const nodeTimeSchema = z
+  .strictObject({
+    graph: z.string(),
+    /** Its index, behind the indices of the nodes whose bodies hold it, outermost first. */
+    path: z.array(z.int().min(0)).min(1),
+    forward_seconds: seconds,
+    backward_seconds: seconds,
+    calls: z.int().min(0),
+  })
+  .meta({ id: 'NodeTime', description: 'Time of a node, without that of nodes inside it.' });
+export type NodeTime = z.infer<typeof nodeTimeSchema>;
+
+/** Backward steps that no node made. */
+export const otherTimeSchema = z
+  .strictObject({ name: z.string(), seconds, calls: z.int().min(0) })
+  .meta({ id: 'OtherTime', description: "Steps of a backward pass without a node, by torch's name." });
+export type OtherTime = z.infer<typeof otherTimeSchema>;
+
 const savedFile = z
   .strictObject({ name: z.string(), bytes: z.int().min(0), sha256: z.string() })
   .meta({ id: 'SavedFile' });
@@ -299,6 +318,21 @@ export const verbs = {
       .strictObject({ handles: z.array(id) })
       .meta({ id: 'Release', description: 'Forgets handles.' }),
     reply: empty('ReleaseReply', 'Done.'),
+  },
+  profile_begin: {
+    request: empty('ProfileBegin', "Runs torch's profiler, with a range a node, until `profile_end`."),
+    reply: empty('ProfileBeginReply', 'Done.'),
+  },
+  profile_end: {
+    request: z
+      .strictObject({
+        /** Absolute path of a file for chrome://tracing and Perfetto; null = none. */
+        trace: z.string().nullable(),
+      })
+      .meta({ id: 'ProfileEnd', description: 'Ends a profile and folds it onto the nodes of graphs.' }),
+    reply: z
+      .strictObject({ nodes: z.array(nodeTimeSchema), others: z.array(otherTimeSchema) })
+      .meta({ id: 'ProfileEndReply' }),
   },
   digest: {
     request: z.strictObject({ set: id }).meta({

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_HASH = '81e2e8f1e2dcb57e76e65c923d63a78cea4b912f9285a2ffbca1d7421ba03769'
+PROTOCOL_HASH = '02ed87e47b6cf80aa26afb4acae1f1a83d2dff440a51c1d4d0d12d9986162e90'
 MAX_FRAMES = 4096
 MAX_FRAME_BYTES = 1073741824
 
@@ -419,6 +419,16 @@ class Release(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     handles: list[Annotated[str, Meta(min_length=1, max_length=200)]]
 
 
+class ProfileBegin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Runs torch's profiler, with a range a node, until `profile_end`."""
+
+
+class ProfileEnd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ends a profile and folds it onto the nodes of graphs."""
+
+    trace: str | None
+
+
 class Digest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """SHA-256 over names, shapes and little-endian bytes of all parameters in name order."""
 
@@ -460,6 +470,8 @@ REQUESTS: dict[str, type[Struct]] = {
     'put': Put,
     'get': Get,
     'release': Release,
+    'profile_begin': ProfileBegin,
+    'profile_end': ProfileEnd,
     'digest': Digest,
     'save': Save,
     'restore': Restore,

@@ -60,6 +60,20 @@ export async function targetOf(word: string, { sets, cwd, types }: TargetOptions
   return { kind: 'config', name: preset.name, resolved, own: {}, file: null };
 }
 
+/** A target that is a configuration. @throws CONFIG_FILE for a program of its own, and what `targetOf` throws */
+export async function configTargetOf(
+  who: string,
+  word: string,
+  options: TargetOptions,
+): Promise<Extract<Target, { readonly kind: 'config' }>> {
+  const target = await targetOf(word, options);
+  if (target.kind === 'config') return target;
+  throw new SrwmError(
+    'CONFIG_FILE',
+    `${who}: "${target.name}" must export a config, but it exports a function.`,
+  );
+}
+
 function fileOf(folder: string, file: string | null | undefined): string | null {
   return file === null || file === undefined ? null : path.resolve(folder, file);
 }

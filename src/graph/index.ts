@@ -40,6 +40,7 @@ export {
   captureCallSite,
   formatFrame,
   quoteSource,
+  sourceLine,
   type CallSite,
   type Frame,
 } from './location.ts';

@@ -71,13 +71,18 @@ export function formatFrame(frame: Frame): string {
 
 /** The source line of a frame with a caret under its column; empty when the file cannot be read. */
 export function quoteSource(frame: Frame): string {
+  const text = sourceLine(frame.file, frame.line);
+  if (text === null) return '';
+  const indent = text.length - text.trimStart().length;
+  const caret = ' '.repeat(Math.max(0, frame.column - 1 - indent));
+  return `        ${text.trim()}\n        ${caret}^`;
+}
+
+/** A line of a file, counted from 1; null when it cannot be read. */
+export function sourceLine(file: string, line: number): string | null {
   try {
-    const text = readFileSync(frame.file, 'utf8').split('\n')[frame.line - 1];
-    if (text === undefined) return '';
-    const indent = text.length - text.trimStart().length;
-    const caret = ' '.repeat(Math.max(0, frame.column - 1 - indent));
-    return `        ${text.trim()}\n        ${caret}^`;
+    return readFileSync(file, 'utf8').split('\n')[line - 1] ?? null;
   } catch {
-    return '';
+    return null;
   }
 }

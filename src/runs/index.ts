@@ -12,6 +12,7 @@ export { newRunFolder } from './folder.ts';
 export { impala, ppo, type ImpalaLoop, type LoopEnd, type PpoLoop } from './loops.ts';
 export { loadModule, withAuthorsLine } from './module.ts';
 export { ownPartsOf } from './own-file.ts';
+export { profileConfig, type ProfiledLine, type ProfileReport, type ProfileRequest } from './profile.ts';
 export { evaluateRun, resumeRun, startRun, type EvaluateRunOptions, type RunOptions } from './runs.ts';
 export { openSession, type SessionOptions } from './session.ts';
 export { train, type EvaluateOptions, type Run, type RunResult, type TrainOptions } from './train.ts';

@@ -16,6 +16,7 @@ export { trainingLoop, updateLoop, type LoopOptions } from './loop.ts';
 export { OWN_PARTS, ownNames, type OwnParts } from './own.ts';
 export { createParameters, SET, type Parts } from './parts.ts';
 export { ppoObjective } from './ppo/objective.ts';
+export { measureUpdates, type Measurement, type ProfileOptions, type Spent } from './profile.ts';
 export { targetsGraph } from './ppo/targets.ts';
 export {
   readEnd,

@@ -19,6 +19,8 @@ export interface UpdateResult {
   readonly losses: Readonly<Record<string, number>>;
   readonly gradNorm: number;
   readonly learnSeconds: number;
+  /** The part of them behind the backward pass. */
+  readonly optimizerSeconds: number;
 }
 
 export class Learner {
@@ -88,6 +90,7 @@ export class Learner {
       losses: accumulated.values,
       gradNorm: applied.grad_norm,
       learnSeconds: accumulated.seconds + applied.seconds,
+      optimizerSeconds: applied.seconds,
     };
   }
 

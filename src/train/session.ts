@@ -221,6 +221,13 @@ export class Session implements AsyncDisposable {
     return `user/${this.#handles}`;
   }
 
+  /** A graph that was sent. */
+  graphOf(hash: string): Graph {
+    const graph = this.#loaded.get(hash);
+    if (graph === undefined) throw new Error(`internal: no graph ${hash} was sent`);
+    return graph;
+  }
+
   /** `file:line:column` of a node of a graph that was sent. */
   lineOf(hash: string, node: number): string {
     const spec = this.#loaded.get(hash)?.spec;

@@ -18,6 +18,8 @@ CHECKPOINT = 'srwm.checkpoint'
 CONSTANT = 'srwm.constant'
 OPERATIONS = (*LOWERINGS, SCAN, CHECKPOINT)
 """Every operation that this worker can run."""
+NODE = 'srwm_node'
+"""Under this name a call of a built module remembers the index of the node that it came from."""
 MANY = frozenset([SCAN, CHECKPOINT, 'aten.split_with_sizes.default', 'aten.unbind.int'])
 """Operations that return a tuple even when it holds one tensor."""
 
@@ -54,6 +56,7 @@ def build_part(
             made = body.call_function(call.target, call.args, call.kwargs)
         else:
             made = _emit(root, body, index, node, arguments, device)
+        made.meta['custom'] = {NODE: index}
         if len(node.results) == 1 and node.op not in MANY:
             values[firsts[index]] = made
         else:

@@ -132,6 +132,17 @@ class Graphs:
 
     def __init__(self) -> None:
         self._graphs: dict[str, Graph] = {}
+        self._plain: dict[str, Graph] = {}
+        self._form: Callable[[Graph], Graph] | None = None
+
+    def take_form(self, form: Callable[[Graph], Graph]) -> None:
+        """Every graph, also one that comes later, in another form until `drop_form`."""
+        self._form, self._plain = form, self._graphs
+        self._graphs = {hash: form(graph) for hash, graph in self._plain.items()}
+
+    def drop_form(self) -> None:
+        """The graphs as they were built."""
+        self._graphs, self._plain, self._form = self._plain, {}, None
 
     def load(self, hash: str, spec: GraphSpec, device: torch.device) -> bool:
         """Builds a graph unless it is known; True when it was."""
@@ -142,7 +153,7 @@ class Graphs:
         in_place = in_place_nodes(spec)
         if in_place:
             act = build_module(spec, device, in_place_calls(in_place)).forward
-        self._graphs[hash] = Graph(
+        graph = Graph(
             hash=hash,
             spec=spec,
             forward=forward,
@@ -151,6 +162,10 @@ class Graphs:
             kernels=kernel_uses(spec, {one.node for one in in_place}, device),
             device=device,
         )
+        if self._form is not None:
+            self._plain[hash] = graph
+            graph = self._form(graph)
+        self._graphs[hash] = graph
         return False
 
     def get(self, hash: str) -> Graph:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx.traceback import preserve_node_meta
 
 from srwm.worker.engine.build import build_part, first_values
 from srwm.worker.engine.calls import DTYPES
@@ -62,8 +63,10 @@ def _read(body: GraphSpec, nodes: Iterable[int]) -> set[int]:
 class Scan(torch.nn.Module):
     """One scan node: (carries, xs, constants, parameters) to (final carries, stacked results)."""
 
-    def __init__(self, node: NodeSpec, device: torch.device) -> None:
+    def __init__(self, node: NodeSpec, device: torch.device, *, marked: bool = False) -> None:
         super().__init__()
+        # Whether calls of the parts for all steps at once remember their node: a profile wants to know.
+        self._marked = marked
         body = node.body
         assert body is not None
         self.body, self.device = body, device
@@ -132,10 +135,14 @@ class Scan(torch.nn.Module):
         if all(dim is None for dim in in_dims):
             return part
         examples = [self._example(value, value not in constant) for value in inputs]
-        batched = torch.vmap(part.forward, in_dims=in_dims)
+        # The interpreter hands what it knows of a node on to whatever is traced while it runs that node.
+        run = fx.Interpreter(part).run if self._marked else part.forward
+        batched = torch.vmap(run, in_dims=in_dims)
         # make_fx counts the arguments of what vmap wraps, and would count `self`; without a table of its own it
         # turns detach into alias, which lets gradients through.
-        return make_fx(lambda *arguments: batched(*arguments), decomposition_table={})(*examples)
+        traced = make_fx(lambda *arguments: batched(*arguments), decomposition_table={})
+        with preserve_node_meta(enable=self._marked):
+            return traced(*examples)
 
     def _example(self, value: int, stepped: bool) -> Tensor:
         body = self.body

@@ -5,6 +5,7 @@ from __future__ import annotations
 from srwm.worker.handlers.describe import describe
 from srwm.worker.handlers.parameters import ParameterHandlers
 from srwm.worker.handlers.persistence import PersistenceHandlers
+from srwm.worker.handlers.profiling import ProfilingHandlers
 from srwm.worker.handlers.programs import ProgramHandlers
 from srwm.worker.handlers.session import Session
 from srwm.worker.handlers.unrolls import UnrollHandlers
@@ -15,6 +16,7 @@ def build_handlers() -> Handlers:
     """The table of verbs over one fresh session."""
     session = Session()
     programs, parameters = ProgramHandlers(session), ParameterHandlers(session)
+    profiling = ProfilingHandlers(session)
     unrolls, persistence = UnrollHandlers(session), PersistenceHandlers(session)
     return Handlers(
         verbs={
@@ -33,6 +35,8 @@ def build_handlers() -> Handlers:
             'open_pool': unrolls.open_pool,
             'close_pool': unrolls.close_pool,
             'collect': unrolls.collect,
+            'profile_begin': profiling.profile_begin,
+            'profile_end': profiling.profile_end,
             'save': persistence.save,
             'restore': persistence.restore,
         },

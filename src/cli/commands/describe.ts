@@ -3,7 +3,6 @@ import path from 'node:path';
 import type { Graph } from '../../graph/index.ts';
 import type { Command } from '../command.ts';
 import type { Output } from '../output.ts';
-import type { TargetOptions } from '../program.ts';
 
 export const describe: Command = {
   name: 'describe',
@@ -24,19 +23,24 @@ export const describe: Command = {
     'describe procgen-easy --svg model.svg',
   ],
   run: async ({ arguments: words, list, flag, option, output, cwd }) => {
-    const [{ declaredIn, describeConfig, graphsOf, MODULE_DEPTH }, { listGraph, moduleTable }, { ownNames }] =
-      await Promise.all([
-        import('../../runs/index.ts'),
-        import('../../inspect/index.ts'),
-        import('../../train/index.ts'),
-      ]);
+    const [
+      { declaredIn, describeConfig, graphsOf, MODULE_DEPTH },
+      { listGraph, moduleTable },
+      { ownNames },
+      { configTargetOf },
+    ] = await Promise.all([
+      import('../../runs/index.ts'),
+      import('../../inspect/index.ts'),
+      import('../../train/index.ts'),
+      import('../program.ts'),
+    ]);
     const types = !flag('skip-types');
-    const target = await configOf(words[0] ?? '', { sets: list('set'), cwd, types });
+    const target = await configTargetOf('describe', words[0] ?? '', { sets: list('set'), cwd, types });
     const traced = graphsOf(target.resolved, target.own);
     const [other, file] = [option('against'), option('svg')];
     if (file !== undefined) await draw(traced, path.resolve(cwd, file), output);
     if (other !== undefined) {
-      const { resolved, own } = await configOf(other, { sets: [], cwd, types });
+      const { resolved, own } = await configTargetOf('describe', other, { sets: [], cwd, types });
       const differences = await differencesOf(traced, graphsOf(resolved, own));
       output.result(differences, textOf(differences));
       return 0;
@@ -69,19 +73,6 @@ export const describe: Command = {
     return 0;
   },
 };
-
-async function configOf(word: string, options: TargetOptions) {
-  const [{ targetOf }, { SrwmError }] = await Promise.all([
-    import('../program.ts'),
-    import('../../../bridge/protocol/errors.ts'),
-  ]);
-  const target = await targetOf(word, options);
-  if (target.kind === 'config') return target;
-  throw new SrwmError(
-    'CONFIG_FILE',
-    `describe: "${target.name}" must export a config, but it exports a function.`,
-  );
-}
 
 /** The learning graph is the one with a loss; it comes second. */
 async function draw(graphs: readonly Graph[], file: string, output: Output): Promise<void> {

@@ -1,6 +1,6 @@
 /** `srwm evaluate`: plays whole episodes with a run's newest checkpoint. */
-import { SrwmError } from '../../../bridge/protocol/errors.ts';
 import type { Command } from '../command.ts';
+import { oneOf, positive } from '../values.ts';
 
 export const evaluate: Command = {
   name: 'evaluate',
@@ -52,19 +52,3 @@ export const evaluate: Command = {
     return 0;
   },
 };
-
-function oneOf<T extends string>(name: string, given: readonly string[], allowed: readonly T[]): T[] {
-  const wrong = given.find((word) => !(allowed as readonly string[]).includes(word));
-  if (wrong !== undefined) invalid(`${name}: must be one of ${allowed.join(', ')}, got "${wrong}".`);
-  return given as T[];
-}
-
-function positive(name: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) invalid(`${name}: must be a positive integer, got "${text}".`);
-  return value;
-}
-
-function invalid(message: string): never {
-  throw new SrwmError('CLI_INVALID_VALUE', message);
-}

@@ -5,6 +5,7 @@ import { describe } from './describe.ts';
 import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
 import { presets } from './presets.ts';
+import { profile } from './profile.ts';
 import { resume } from './resume.ts';
 import { setup } from './setup.ts';
 import { train } from './train.ts';
@@ -14,6 +15,7 @@ export const commands: readonly Command[] = [
   doctor,
   presets,
   describe,
+  profile,
   train,
   resume,
   evaluate,
