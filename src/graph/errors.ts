@@ -48,7 +48,7 @@ export class GraphError extends SrwmError {
 
 /** `at model.ts:21:53` with its source line; when that is library code, the caller outside it as well. */
 function placeOf(site: CallSite): string {
-  const frames = authorFrames(site).filter((frame) => !frame.file.includes('/node_modules/vitest/'));
+  const frames = [...authorFrames(site)].filter((frame) => !frame.file.includes('/node_modules/vitest/'));
   const first = frames[0];
   if (first === undefined) return '    at an unknown line';
   const lines = [`    at ${formatFrame(first)}`, quoteSource(first)];

@@ -78,7 +78,7 @@ export function python<Functions>(
 ): Promise<PythonModule<Functions>>;
 export async function python(file: string | URL, options: PythonOptions = {}): Promise<UntypedModule> {
   const trace = callerStack(python);
-  const place = placeOf(file, authorFrames(captureCallSite(python))[0]?.file);
+  const place = placeOf(file, [...authorFrames(captureCallSite(python))][0]?.file);
   const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
   requireTimeout(timeoutMs);
   const setup = await setUpForScript(signal);

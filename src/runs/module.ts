@@ -75,7 +75,7 @@ function placeIn(frame: Frame | null): string {
 /** The innermost frame of a stack that lies neither in this package nor in another one. */
 function authorsFrame(cause: unknown): Frame | null {
   if (!(cause instanceof Error)) return null;
-  const frames = authorFrames({ stack: cause.stack ?? '' });
+  const frames = [...authorFrames({ stack: cause.stack ?? '' })];
   const isTheirs = ({ file }: Frame): boolean =>
     !file.includes('/node_modules/') && !OURS.some((folder) => file.startsWith(folder));
   return frames.find(isTheirs) ?? null;
