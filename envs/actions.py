@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from .errors import EnvError
@@ -16,7 +18,7 @@ def check_actions(who: str, actions: np.ndarray, count: int, num_actions: int) -
             'Send one action for each slot of the group.',
         )
     values = actions.tolist()
-    if min(values) < 0 or max(values) >= num_actions:
+    if not _valid(num_actions).issuperset(values):
         index = next(i for i, value in enumerate(values) if not 0 <= value < num_actions)
         raise EnvError(
             'ENV_ACTION',
@@ -24,3 +26,8 @@ def check_actions(who: str, actions: np.ndarray, count: int, num_actions: int) -
             'Sample actions from a policy with as many actions as the pool.',
         )
     return values
+
+
+@cache
+def _valid(num_actions: int) -> frozenset[int]:
+    return frozenset(range(num_actions))

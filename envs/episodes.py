@@ -10,7 +10,7 @@ import numpy as np
 from .pool import Episode
 
 _COLUMNS = 6
-_LOG_STEPS = 1024
+_LOG_ENTRIES = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +26,28 @@ class StepArrays:
     """[n] bool or uint8: the step completed it."""
 
 
+class _Log:
+    """What a group's steps left behind since the last summing up."""
+
+    __slots__ = ('arrays', 'ended', 'entries', 'no_end', 'no_reward', 'reward', 'rows', 'steps')
+
+    def __init__(self, slots: range, arrays: StepArrays) -> None:
+        self.rows = slice(slots.start, slots.stop)
+        self.arrays = arrays
+        self.reward = arrays.reward.data
+        self.ended = arrays.is_first.data
+        self.no_reward = bytes(self.reward.nbytes)
+        self.no_end = bytes(self.ended.nbytes)
+        self.steps = 0
+        # Steps with a reward or an end, by their number: reward, end, level and completion as bytes.
+        self.entries: list[tuple[int, bytes, bytes, np.ndarray | None, np.ndarray | None]] = []
+
+
 class EpisodeLedger:
     """Running return and length of each slot's episode, and the finished ones nobody has asked for yet.
 
-    A step is only logged as bytes and summed up later: beside busy hosts the caches are cold, where each
-    numpy call costs tens of microseconds and takes them from the hosts.
+    A step is only logged as bytes, if anything happened in it, and summed up later: beside busy hosts the caches
+    are cold, where each numpy call costs tens of microseconds and takes them from the hosts.
     """
 
     def __init__(self, games: Sequence[str], groups: Sequence[tuple[range, StepArrays]]) -> None:
@@ -41,48 +58,58 @@ class EpisodeLedger:
         self._env_step = np.zeros(len(games), np.int64)
         # Rows of (env step, slot, return, length, level, completed); float64 holds each of them exactly.
         self._finished: list[tuple[float, ...]] = []
-        self._groups = [(slots, arrays, arrays.reward.data, arrays.is_first.data) for slots, arrays in groups]
-        self._log: list[tuple[int, bytes, bytes, np.ndarray | None, np.ndarray | None]] = []
+        self._logs = [_Log(slots, arrays) for slots, arrays in groups]
 
     def record(self, group: int) -> None:
         """Adds the step that the group's arrays now hold."""
-        _, arrays, reward, is_first = self._groups[group]
-        ended = bytes(is_first)
-        if b'\x01' in ended:
-            self._log.append((group, bytes(reward), ended, arrays.level.copy(), arrays.completed.copy()))
+        log = self._logs[group]
+        log.steps += 1
+        reward, ended = bytes(log.reward), bytes(log.ended)
+        if ended != log.no_end:
+            arrays = log.arrays
+            log.entries.append((log.steps, reward, ended, arrays.level.copy(), arrays.completed.copy()))
+        elif reward != log.no_reward:
+            log.entries.append((log.steps, reward, ended, None, None))
         else:
-            self._log.append((group, bytes(reward), ended, None, None))
-        if len(self._log) >= _LOG_STEPS:
-            self._sum_up()
+            return
+        if len(log.entries) >= _LOG_ENTRIES:
+            self._sum_up(log)
 
-    def _sum_up(self) -> None:
-        log, self._log = self._log, []
-        for group, reward, ended, level, completed in log:
-            slots = self._groups[group][0]
-            rows = slice(slots.start, slots.stop)
-            self._return[rows] += np.frombuffer(reward, np.float32)
-            self._length[rows] += 1
-            self._env_step[rows] += 1
+    def _sum_up(self, log: _Log) -> None:
+        """Brings the running sums up to the log's last step and empties it."""
+        returns, lengths, env_steps = (
+            array[log.rows] for array in (self._return, self._length, self._env_step)
+        )
+        for step, reward, ended, level, completed in log.entries:
+            if reward != log.no_reward:
+                returns += np.frombuffer(reward, np.float32)
             if level is None or completed is None:
                 continue
             for index in np.flatnonzero(np.frombuffer(ended, np.bool_)).tolist():
-                slot = slots.start + index
                 self._finished.append(
                     (
-                        float(self._env_step[slot]),
-                        float(slot),
-                        float(self._return[slot]),
-                        float(self._length[slot]),
+                        float(env_steps[index] + step),
+                        float(log.rows.start + index),
+                        float(returns[index]),
+                        float(lengths[index] + step),
                         float(level[index]),
                         float(completed[index]),
                     )
                 )
-                self._return[slot] = 0.0
-                self._length[slot] = 0
+                returns[index] = 0.0
+                lengths[index] = -step
+        lengths += log.steps
+        env_steps += log.steps
+        log.entries.clear()
+        log.steps = 0
+
+    def _sum_all_up(self) -> None:
+        for log in self._logs:
+            self._sum_up(log)
 
     def take(self) -> list[Episode]:
         """The finished episodes since the last call, ordered by step, then slot."""
-        self._sum_up()
+        self._sum_all_up()
         finished, self._finished = sorted(self._finished), []
         return [
             Episode(
@@ -98,7 +125,7 @@ class EpisodeLedger:
 
     def get_state(self) -> dict[str, np.ndarray]:
         """Copies of all of it, by slot, so that it can be restored with other groups."""
-        self._sum_up()
+        self._sum_all_up()
         return {
             'episode_return': self._return.copy(),
             'episode_length': self._length.copy(),
@@ -118,7 +145,9 @@ class EpisodeLedger:
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Takes over what `get_state` returned."""
-        self._log = []
+        for log in self._logs:
+            log.entries.clear()
+            log.steps = 0
         self._return[:] = state['episode_return']
         self._length[:] = state['episode_length']
         self._env_step[:] = state['episode_env_step']

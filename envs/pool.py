@@ -52,6 +52,9 @@ class Pool(Protocol):
     observation_dtype: str
     games: list[str]
     """The game of each slot."""
+    observations: np.ndarray
+    """[num_envs, ...]: where every time step's observation lies, for the life of the pool. `send` gives a group's
+    part away until `receive`."""
 
     def slots(self, group: int) -> range:
         """The slots of a group."""

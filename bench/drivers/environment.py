@@ -27,11 +27,11 @@ _SEED = 7
 class Bench:
     """A pool, and as many bare processes as it has hosts, each with its even share of the slots."""
 
-    def open(self, *, spec: Mapping[str, Any]) -> dict[str, Any]:
-        """Opens both; the bare processes take over the pool's states."""
+    def open(self, *, spec: Mapping[str, Any], kept: bool) -> dict[str, Any]:
+        """Opens both; the bare processes take over the pool's states. `kept`: every observation stays in an unroll."""
         self._pool = envs.open_pool(spec)
         self._draw = np.random.default_rng(_SEED)
-        self._steps = TimeSteps(self._pool, ROWS, torch.device('cpu'), one_row=False)
+        self._steps = TimeSteps(self._pool, ROWS, torch.device('cpu'), one_row=not kept)
         share = -(-self._pool.num_envs // spec['num_hosts'])
         self._shares = [
             (at, min(at + share, self._pool.num_envs)) for at in range(0, self._pool.num_envs, share)

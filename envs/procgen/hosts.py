@@ -8,7 +8,7 @@ import select
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import EnvError
@@ -17,6 +17,8 @@ from .options import ProcgenSpec, slot_seed
 from .supervise import REOPEN, borrow_nursery, how_it_ended, return_nursery, tail_of
 
 _EXIT_SECONDS = 2.0
+_WATCH_SECONDS = 0.05
+"""How often deadlines are looked at while nobody answers."""
 
 
 @dataclass(kw_only=True)
@@ -28,7 +30,6 @@ class _Host:
     replies: int
     states: int
     log: int
-    answered: set[int] = field(default_factory=set)
 
     def slots(self) -> list[int]:
         return [slot for group in self.share for run in group for slot in run]
@@ -36,6 +37,23 @@ class _Host:
     def close(self) -> None:
         for file in (self.commands, self.replies, self.states, self.log):
             os.close(file)
+
+
+class _Round:
+    """One command to some hosts and what is known of their answers; used again for every such command."""
+
+    __slots__ = ('command', 'commands', 'hosts', 'missing', 'replies', 'started', 'what')
+
+    def __init__(self, code: int, hosts: Sequence[_Host], what: str) -> None:
+        """`what` ends the sentence `host 1 was lost while ...`."""
+        self.command = bytes((code,))
+        self.hosts = list(hosts)
+        self.commands = [host.commands for host in hosts]
+        self.replies = [host.replies for host in hosts]
+        self.what = what
+        self.missing: set[int] = set()
+        """Descriptors of the answers that have not come."""
+        self.started = 0.0
 
 
 class Hosts:
@@ -50,24 +68,27 @@ class Hosts:
         self._seconds = spec.host_timeout_seconds
         self._pool = uuid.uuid4().hex
         self._hosts: list[_Host] = []
-        self._of_replies: dict[int, _Host] = {}
         self._poll = select.poll()
+        self._rounds: dict[int, _Round] = {}
         self._loss: EnvError | None = None
         self._closed = False
         self._nursery = borrow_nursery(spec.library, self._seconds)
-        self._started: dict[int, float] = {}
         try:
             for number, share in enumerate(shares):
                 host = self._start(number, share, memory)
                 self._hosts.append(host)
-                self._of_replies[host.replies] = host
                 self._poll.register(host.replies, select.POLLIN)
-            self._started[READY] = time.monotonic()
-            self._finish(READY, self._hosts, 'opening its slots')
+            opening = self._rounds[READY] = _Round(READY, self._hosts, 'opening its slots')
+            self._begin(opening)
+            self._finish(opening)
         except BaseException:
             self.close()
             raise
-        self._of_group = [[host for host in self._hosts if host.share[g]] for g in range(spec.num_groups)]
+        for group in range(spec.num_groups):
+            owners = [host for host in self._hosts if host.share[group]]
+            self._rounds[group] = _Round(group, owners, f'stepping group {group}')
+        self._rounds[GET_STATES] = _Round(GET_STATES, self._hosts, 'saving its slots')
+        self._rounds[SET_STATES] = _Round(SET_STATES, self._hosts, 'restoring its slots')
 
     @property
     def pids(self) -> list[int]:
@@ -104,26 +125,24 @@ class Hosts:
 
     def send(self, group: int) -> None:
         """Has a group stepped with the actions in shared memory."""
-        self._started[group] = time.monotonic()
-        for host in self._of_group[group]:
-            self._command(host, group)
+        self._command(self._rounds[group])
 
     def receive(self, group: int) -> None:
         """Waits until every host has stepped the group."""
-        self._finish(group, self._of_group[group], f'stepping group {group}')
+        self._finish(self._rounds[group])
 
     def first_to_answer(self, groups: Sequence[int]) -> int:
-        """Waits until every host has stepped some group and returns it, the lowest of several."""
-        oldest = min(groups, key=self._started.__getitem__)
+        """Waits until every host has stepped some group and returns it, the first in `groups` of several."""
+        rounds = self._rounds
         while True:
             for group in groups:
-                if all(group in host.answered for host in self._of_group[group]):
+                if not rounds[group].missing:
                     return group
-            self._hear(oldest, self._of_group[oldest], f'stepping group {oldest}')
+            self._hear()
 
     def get_states(self) -> dict[int, bytes]:
         """The native state of each slot; no group may be in flight."""
-        self._round(GET_STATES, 'saving its slots')
+        self._whole_round(GET_STATES)
         states: dict[int, bytes] = {}
         for host in self._hosts:
             states |= zip(host.slots(), read_states(host.states), strict=True)
@@ -133,45 +152,61 @@ class Hosts:
         """Gives each slot its native state; the states must have been checked."""
         for host in self._hosts:
             write_states(host.states, [states[slot] for slot in host.slots()])
-        self._round(SET_STATES, 'restoring its slots')
+        self._whole_round(SET_STATES)
 
-    def _round(self, code: int, what: str) -> None:
-        self._started[code] = time.monotonic()
-        for host in self._hosts:
-            self._command(host, code)
-        self._finish(code, self._hosts, what)
+    def _whole_round(self, code: int) -> None:
+        self._command(self._rounds[code])
+        self._finish(self._rounds[code])
 
-    def _command(self, host: _Host, code: int) -> None:
+    def _begin(self, round_: _Round) -> None:
+        round_.started = time.monotonic()
+        round_.missing.update(round_.replies)
+
+    def _command(self, round_: _Round) -> None:
         if self._loss:
             raise self._loss
-        try:
-            os.write(host.commands, bytes((code,)))
-        except BrokenPipeError:
-            raise self._lose(host, 'waiting for work', hung=False) from None
+        self._begin(round_)
+        for descriptor in round_.commands:
+            try:
+                os.write(descriptor, round_.command)
+            except BrokenPipeError:
+                host = next(host for host in self._hosts if host.commands == descriptor)
+                raise self._lose(host, 'waiting for work', hung=False) from None
 
-    def _finish(self, code: int, hosts: Sequence[_Host], what: str) -> None:
+    def _finish(self, round_: _Round) -> None:
         if self._loss:
             raise self._loss
-        while not all(code in host.answered for host in hosts):
-            self._hear(code, hosts, what)
-        for host in hosts:
-            host.answered.discard(code)
+        while round_.missing:
+            self._hear()
 
-    def _hear(self, code: int, hosts: Sequence[_Host], what: str) -> None:
-        """Takes answers of any host; `hosts` must give theirs to `code` in time."""
+    def _hear(self) -> None:
+        """Takes the answers that are there, or waits a moment for the next."""
         if self._loss:
             raise self._loss
-        left = self._started[code] + self._seconds - time.monotonic()
-        ready = self._poll.poll(max(0.0, left * 1000))
+        ready = self._poll.poll(_WATCH_SECONDS * 1000)
         if not ready:
-            late = next(host for host in hosts if code not in host.answered)
-            raise self._lose(late, what, hung=True)
+            self._watch()
         for descriptor, _ in ready:
-            host = self._of_replies[descriptor]
             answers = os.read(descriptor, 64)
             if not answers:
+                host, what = self._owing(descriptor)
                 raise self._lose(host, what, hung=False)
-            host.answered.update(answers)
+            for code in answers:
+                self._rounds[code].missing.discard(descriptor)
+
+    def _watch(self) -> None:
+        """Raises ENV_HOST_LOST where a host has kept its answer for too long."""
+        now = time.monotonic()
+        for round_ in self._rounds.values():
+            if round_.missing and now >= round_.started + self._seconds:
+                late = next(host for host in round_.hosts if host.replies in round_.missing)
+                raise self._lose(late, round_.what, hung=True)
+
+    def _owing(self, descriptor: int) -> tuple[_Host, str]:
+        """The host at the other end of `replies` and what it was doing."""
+        host = next(host for host in self._hosts if host.replies == descriptor)
+        owed = [round_.what for round_ in self._rounds.values() if descriptor in round_.missing]
+        return host, owed[0] if owed else 'waiting for work'
 
     def _lose(self, host: _Host, what: str, *, hung: bool) -> EnvError:
         who = f'procgen pool: host {host.number} of {len(self._hosts)} (pid {host.pid})'

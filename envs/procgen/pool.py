@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import platform
+import struct
 import sys
-from array import array
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ class ProcgenPool:
         self._groups = Groups(_WHO, self.num_envs, self.num_groups)
         self._memory = PoolMemory(self.num_envs)
         self._arrays = self._memory.arrays
+        self.observations = self._arrays['observation']
         self._rows_offset: int | None = None
         self._num_rows = 0
         try:
@@ -59,11 +60,13 @@ class ProcgenPool:
             self._memory.close()
             raise
         self._is_truncated = np.zeros(self.num_envs, np.bool_)
-        actions = self._arrays['action'].data
+        actions = self._arrays['action'].data.cast('B')
+        row_offsets = self._arrays['row'].data
         groups = [self.slots(group) for group in range(self.num_groups)]
         self._time_steps = [self._time_step(slots) for slots in groups]
-        self._action_rows = [actions[slots.start : slots.stop] for slots in groups]
-        self._row_offsets = self._arrays['row'].data
+        self._action_rows = [actions[4 * slots.start : 4 * slots.stop] for slots in groups]
+        self._pack_actions = struct.Struct(f'={len(groups[0])}i').pack_into
+        self._row_offsets = [row_offsets[slots.start : slots.start + 1] for slots in groups]
         self._ledger = EpisodeLedger(self.games, [(slots, self._step_arrays(slots)) for slots in groups])
 
     @property
@@ -93,7 +96,7 @@ class ProcgenPool:
         )
 
     def current(self, group: int) -> TimeStep:
-        self._groups.expect(group, in_flight=False)
+        self._groups.expect_awaiting(group)
         return self._time_steps[group]
 
     def observation_rows(self, count: int) -> np.ndarray:
@@ -103,12 +106,12 @@ class ProcgenPool:
         return rows
 
     def send(self, group: int, actions: np.ndarray, row: int | None = None) -> None:
-        slots = self._groups.expect(group, in_flight=False)
+        slots = self._groups.expect_awaiting(group)
         checked = check_actions(_WHO, actions, len(slots), NUM_ACTIONS)
-        self._row_offsets[slots.start] = -1 if row is None else self._offset_of(row)
-        self._action_rows[group][:] = array('i', checked)
+        self._row_offsets[group][0] = -1 if row is None else self._offset_of(row)
+        self._pack_actions(self._action_rows[group], 0, *checked)
         self._hosts.send(group)
-        self._groups.mark(group, in_flight=True)
+        self._groups.sent(group)
 
     def _offset_of(self, row: int) -> int:
         if self._rows_offset is None or not 0 <= row < self._num_rows:
@@ -123,9 +126,9 @@ class ProcgenPool:
         return self._hosts.first_to_answer(self._groups.expect_in_flight())
 
     def receive(self, group: int) -> TimeStep:
-        self._groups.expect(group, in_flight=True)
+        self._groups.expect_flying(group)
         self._hosts.receive(group)
-        self._groups.mark(group, in_flight=False)
+        self._groups.received(group)
         self._ledger.record(group)
         return self._time_steps[group]
 
@@ -161,7 +164,7 @@ class ProcgenPool:
         checked = unseal(_WHO, state, self._identity, shapes)
         for group in self._groups.in_flight():
             self._hosts.receive(group)
-            self._groups.mark(group, in_flight=False)
+            self._groups.received(group)
         offset, native = checked['native_offset'], checked['native'].tobytes()
         self._hosts.set_states([native[a:b] for a, b in itertools.pairwise(offset)])
         # The library renders again but does not restore what it last returned.

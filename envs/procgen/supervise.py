@@ -52,7 +52,12 @@ class Nursery:
         # The kernel's parent-death signal follows the thread that started the process, not the whole parent.
         parent = os.getpid() if threading.current_thread() is threading.main_thread() else 0
         module = f'{__package__}.nursery'
-        environment = {**os.environ, 'PYTHONPATH': python_path(), 'OPENBLAS_NUM_THREADS': '1'}
+        environment = {
+            **os.environ,
+            'PYTHONPATH': python_path(),
+            'OPENBLAS_NUM_THREADS': '1',
+            'GLIBC_TUNABLES': _streamed_copies(os.environ.get('GLIBC_TUNABLES')),
+        }
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, '-P', '-m', module, str(theirs.fileno()), str(data), str(parent)],
@@ -161,6 +166,15 @@ class Nursery:
         except subprocess.TimeoutExpired:
             status = None
         return f'{how_it_ended(status)}.{tail_of(self._log)}'
+
+
+def _streamed_copies(inherited: str | None) -> str:
+    """Has the hosts' large copies, an unroll's rows, go past their caches, which the games need for themselves.
+
+    Measured on `env/procgen`: a third less time for the copies. Another C library ignores it.
+    """
+    ours = 'glibc.cpu.x86_non_temporal_threshold=131072'
+    return f'{inherited}:{ours}' if inherited else ours
 
 
 def python_path() -> str:

@@ -68,6 +68,6 @@ class CatchPool(ToyPool):
         if self._blank:
             return
         every = np.arange(slots.start, slots.stop)
-        self._observation[every] = 0
-        self._observation[every, self._episode_step[every], self._ball[every]] = 255
-        self._observation[every, self._rows - 1, self._paddle[every]] = 255
+        self.observations[every] = 0
+        self.observations[every, self._episode_step[every], self._ball[every]] = 255
+        self.observations[every, self._rows - 1, self._paddle[every]] = 255

@@ -52,8 +52,8 @@ class RecallPool(ToyPool):
 
     def _draw_observation(self, slots: range) -> None:
         every = np.arange(slots.start, slots.stop)
-        self._observation[every] = 0
+        self.observations[every] = 0
         if self._blank:
             return
         opened = every[self._episode_step[every] == 0]
-        self._observation[opened, self._cue[opened]] = 255
+        self.observations[opened, self._cue[opened]] = 255

@@ -39,7 +39,7 @@ class SlotDraws:
 class ToyPool(ABC):
     """Steps `num_envs` copies of one game at once.
 
-    A game fills `_observation` in `_draw_observation`, moves in `_advance`, opens episodes in
+    A game fills `observations` in `_draw_observation`, moves in `_advance`, opens episodes in
     `_open_episodes`, and names its own arrays in `_variables`.
     """
 
@@ -61,7 +61,7 @@ class ToyPool(ABC):
         self.games = [name] * num_envs
         self._who = f'{name} pool'
         self._identity = {'kind': name, 'num_envs': num_envs, **identity}
-        self._observation = np.zeros((num_envs, *observation_shape), np.uint8)
+        self.observations = np.zeros((num_envs, *observation_shape), np.uint8)
         self._reward = np.zeros(num_envs, np.float32)
         self._is_first = np.ones(num_envs, np.bool_)
         self._is_truncated = np.zeros(num_envs, np.bool_)
@@ -88,7 +88,7 @@ class ToyPool(ABC):
 
     @abstractmethod
     def _draw_observation(self, slots: range) -> None:
-        """Fills the rows of `_observation`."""
+        """Fills the rows of `observations`."""
 
     def _start(self) -> None:
         self._reset(np.arange(self.num_envs))
@@ -111,7 +111,7 @@ class ToyPool(ABC):
     def _time_step(self, slots: range) -> TimeStep:
         rows = slice(slots.start, slots.stop)
         return TimeStep(
-            observation=self._observation[rows],
+            observation=self.observations[rows],
             reward=self._reward[rows],
             is_first=self._is_first[rows],
             is_truncated=self._is_truncated[rows],
@@ -121,7 +121,7 @@ class ToyPool(ABC):
         return self._groups.slots(group)
 
     def current(self, group: int) -> TimeStep:
-        self._groups.expect(group, in_flight=False)
+        self._groups.expect_awaiting(group)
         return self._time_steps[group]
 
     def observation_rows(self, count: int) -> None:
@@ -129,7 +129,7 @@ class ToyPool(ABC):
         return
 
     def send(self, group: int, actions: np.ndarray, row: int | None = None) -> None:
-        slots = self._groups.expect(group, in_flight=False)
+        slots = self._groups.expect_awaiting(group)
         check_actions(self._who, actions, len(slots), self.num_actions)
         rows = slice(slots.start, slots.stop)
         self._episode_step[rows] += 1
@@ -141,14 +141,14 @@ class ToyPool(ABC):
         if ended.any():
             self._reset(np.flatnonzero(ended) + slots.start)
         self._draw_observation(slots)
-        self._groups.mark(group, in_flight=True)
+        self._groups.sent(group)
 
     def wait(self) -> int:
         return self._groups.expect_in_flight()[0]
 
     def receive(self, group: int) -> TimeStep:
-        self._groups.expect(group, in_flight=True)
-        self._groups.mark(group, in_flight=False)
+        self._groups.expect_flying(group)
+        self._groups.received(group)
         return self.current(group)
 
     def levels(self) -> np.ndarray:
@@ -159,7 +159,7 @@ class ToyPool(ABC):
 
     def _arrays(self) -> dict[str, np.ndarray]:
         return {
-            'observation': self._observation,
+            'observation': self.observations,
             'reward': self._reward,
             'is_first': self._is_first,
             'episode_index': self._episode_index,
@@ -181,7 +181,7 @@ class ToyPool(ABC):
             array[...] = checked[name]
         self._ledger.set_state(checked)
         for group in self._groups.in_flight():
-            self._groups.mark(group, in_flight=False)
+            self._groups.received(group)
 
     def close(self) -> None:
         self._groups.close()

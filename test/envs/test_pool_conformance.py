@@ -162,6 +162,18 @@ def test_send_and_receive_must_alternate(kind, spec_of, open_pool):
     pool.receive(0)
 
 
+def test_every_time_step_lies_in_the_pools_observations(kind, spec_of, open_pool):
+    pool = open_pool(spec_of(kind, num_groups=2))
+    seen = pool.observations
+    assert (seen.shape, seen.dtype) == ((pool.num_envs, *pool.observation_shape), pool.observation_dtype)
+    for group in (1, 0, 1):
+        pool.send(group, np.full(4, 1), None)
+        step, slots = pool.receive(group), pool.slots(group)
+        assert pool.observations is seen
+        assert step.observation.ctypes.data == seen[slots.start :].ctypes.data
+        np.testing.assert_array_equal(pool.current(group).observation, seen[slots.start : slots.stop])
+
+
 def test_wait_names_a_group_whose_step_is_done(kind, spec_of, open_pool):
     pool = open_pool(spec_of(kind, num_groups=4))
     with pytest.raises(EnvError, match='wait needs a group') as caught:

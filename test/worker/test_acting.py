@@ -29,6 +29,7 @@ class Slots:
 
     def __init__(self) -> None:
         self.step = 0
+        self.observations = np.zeros((B, H, D), dtype=np.float32)
 
     def current(self, group: int) -> SimpleNamespace:
         shown = np.random.default_rng(self.step).standard_normal((B, H, D), dtype=np.float32)

@@ -27,6 +27,7 @@ class CountingPool:
         self.actions: list[list[int]] = []
         # One memory for all steps, as a real pool has it: a view that is kept would change.
         self.shown = np.zeros((B, 2), dtype=np.uint8)
+        self.observations = self.shown
 
     def current(self, group: int) -> SimpleNamespace:
         assert group == 0
@@ -197,6 +198,7 @@ def test_observations_that_nobody_keeps_change_no_action():
     unroll = collect(make_plan(4, torch.zeros(B), store_observation=False), dropped)
     assert dropped.actions == kept.actions
     assert unroll.observation.shape[0] == 1
+    assert unroll.observation.data_ptr() == dropped.observations.ctypes.data
     assert unroll.reward.shape[0] == 5
 
 

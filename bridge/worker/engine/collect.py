@@ -22,6 +22,8 @@ class StepSource(Protocol):
     num_envs: int
     observation_shape: tuple[int, ...]
     observation_dtype: str
+    observations: np.ndarray
+    """Where every time step's observation lies."""
 
     def current(self, group: int) -> Any:
         """The time step that awaits an action."""
