@@ -18,7 +18,7 @@ class Call(NamedTuple):
     """What an implementation may ask of a call before it says whether it serves it; no tensor among it.
 
     `dtype` is that of the sequence (x, or q, k, v), `weight_dtype` that of the state and of what is saved.
-    `differentiable` is False where no gradient will be asked for; `checkpoint_every` is 0 where it is off.
+    `differentiable` is False where no gradient will be asked for.
     """
 
     device_type: str
@@ -30,7 +30,6 @@ class Call(NamedTuple):
     bptt: str
     packed: bool
     differentiable: bool
-    checkpoint_every: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +81,6 @@ def explain(
     bptt: str = 'unroll',
     packed: bool = False,
     differentiable: bool = True,
-    checkpoint_every: int | None = None,
     implementation: str = 'auto',
 ) -> Explanation:
     """Returns what serves `op` on a device ("cpu", "cuda:0") when asked for `implementation`, and why.
@@ -107,7 +105,6 @@ def explain(
         bptt=bptt,
         packed=packed,
         differentiable=differentiable,
-        checkpoint_every=checkpoint_every or 0,
     )
     chosen = choose(op, call, implementation)
     refused = {one.name: why for one in TABLE[op] if (why := one.objection(call, implementation))}

@@ -10,9 +10,12 @@ from torch import Tensor
 from ..checks import (
     HALF_DTYPES,
     check_bptt,
+    check_checkpoint_every,
     check_cu_seqlens,
     check_devices,
+    check_finite_state,
     check_is_first,
+    check_tensors,
     dtype_name,
     shape,
 )
@@ -30,8 +33,11 @@ def check(
     is_first: Tensor | None,
     cu_seqlens: Tensor | None,
     bptt: str,
+    checkpoint_every: int | None,
 ) -> None:
     """Raises KERNEL_ARGUMENT for the first argument of `delta_rule` that does not fit."""
+    optional = {'fast_weights': fast_weights, 'is_first': is_first, 'cu_seqlens': cu_seqlens}
+    check_tensors('delta_rule', optional, optional=True)
     if q.dim() != 4:
         raise wrong('q', 'be [T,B,H,K]', shape(q))
     steps, batch, heads, key_dim = q.shape
@@ -52,6 +58,7 @@ def check(
         if tensor.dtype != q.dtype:
             raise wrong(label, f"have q's dtype {dtype_name(q.dtype)}", dtype_name(tensor.dtype))
     check_bptt('delta_rule', bptt)
+    check_checkpoint_every('delta_rule', checkpoint_every)
     states = batch
     if cu_seqlens is not None:
         states = check_cu_seqlens('delta_rule', 'q', cu_seqlens, steps, batch)
@@ -67,8 +74,8 @@ def check(
                 dtype_name(fast_weights.dtype),
             )
     check_is_first('delta_rule', is_first, steps, batch)
-    others = {'k': k, 'v': v, 'beta': beta, 'fast_weights': fast_weights, 'is_first': is_first}
-    check_devices('delta_rule', 'q', q.device, others)
+    check_devices('delta_rule', 'q', q.device, {'k': k, 'v': v, 'beta': beta, **optional})
+    check_finite_state('delta_rule', 'fast_weights', fast_weights, is_first, cu_seqlens)
 
 
 def state_dtype(q: Tensor) -> torch.dtype:

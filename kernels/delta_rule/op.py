@@ -7,7 +7,9 @@ import functools
 import torch
 from torch import Tensor
 
+from ..checks import check_tensors
 from ..dispatch import Call, Implementation, choose, register
+from ..segments import in_segments
 from ..sequences import full_precision, one_for_each, under_autocast
 from ..triton_device import describe, refusal, reluctance
 from . import cpu_op, reference_op, triton_op  # noqa: F401 (both others define ops)
@@ -26,6 +28,7 @@ def delta_rule(
     bptt: str = 'unroll',
     implementation: str = 'auto',
     cu_seqlens: Tensor | None = None,
+    checkpoint_every: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Returns o [T,B,H,V] and the final fast weights [B,H,K,V] of a memory that is written by the delta rule.
 
@@ -33,19 +36,22 @@ def delta_rule(
     fast_weights [B,H,K,V], rows are keys, None is zero, [H,K,V] or [1,H,K,V] is one for every sequence;
     is_first [T,B] bool: before step t the fast weights go back to zero. Each step writes W += k (beta (v - k W)),
     then reads o = q W. bptt="step": the state enters every step detached and the returned one is detached.
-    cu_seqlens int32 [N+1]: B is 1, T the total, states are [N,H,K,V]. q, k, v and beta have one dtype (under
-    autocast the widest of theirs), and so has o; states are float32 beside bfloat16 and float16. The step's factor
+    cu_seqlens int32 [N+1]: B is 1, T the total, states are [N,H,K,V]. checkpoint_every: keep the state every so many
+    steps instead of what the backward pass needs of each step, and compute that again there; the same bits, for long
+    T. q, k, v and beta have one dtype (under autocast the widest of theirs), and so has o; states are float32 beside
+    bfloat16 and float16. The step's factor
     on the state is I - beta k k^T: keys longer than sqrt(2 / beta) make it grow. Raises KernelError
     KERNEL_ARGUMENT or KERNEL_UNSUPPORTED. Source: Schlag, Irie, Schmidhuber 2021, "Linear transformers are
     secretly fast weight programmers", section 4.2; Irie, Schlag, Csordás, Schmidhuber 2021, "Going beyond linear
     transformers with recurrent fast weight programmers".
     """
+    check_tensors('delta_rule', {'q': q, 'k': k, 'v': v, 'beta': beta})
     fast_weights = full_precision(fast_weights)
     if under_autocast(q):
         # Autocast leaves projections in half precision and activations in float32.
         dtype = functools.reduce(torch.promote_types, (t.dtype for t in (q, k, v, beta)))
         q, k, v, beta = (t.to(dtype) for t in (q, k, v, beta))
-    check(q, k, v, beta, fast_weights, is_first, cu_seqlens, bptt)
+    check(q, k, v, beta, fast_weights, is_first, cu_seqlens, bptt, checkpoint_every)
     fast_weights = one_for_each(fast_weights, q, cu_seqlens)
     save = torch.is_grad_enabled() and (
         q.requires_grad
@@ -64,11 +70,18 @@ def delta_rule(
         bptt=bptt,
         packed=cu_seqlens is not None,
         differentiable=save,
-        checkpoint_every=0,
     )
     forward = getattr(torch.ops.delta_rule, 'forward_' + choose('delta_rule', call, implementation)).default
-    o, end, _ = forward(q, k, v, beta, fast_weights, is_first, cu_seqlens, bptt == 'step', save)
-    return o, end
+
+    def run(
+        sequences: list[Tensor], state: Tensor | None, is_first: Tensor | None, cu_seqlens: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        o, end, _ = forward(*sequences, state, is_first, cu_seqlens, bptt == 'step', save)
+        return o, end
+
+    if checkpoint_every and save:
+        return in_segments(run, [q, k, v, beta], fast_weights, is_first, cu_seqlens, checkpoint_every)
+    return run([q, k, v, beta], fast_weights, is_first, cu_seqlens)
 
 
 def saved_shape(k: Tensor, v: Tensor) -> tuple[int, ...]:

@@ -77,7 +77,6 @@ def chosen(q: Tensor, v: Tensor, implementation: str) -> Callable[..., None]:
         bptt='unroll',
         packed=False,
         differentiable=False,
-        checkpoint_every=0,
     )
     name = choose('delta_rule_step', call, implementation)
     found = getattr(torch.ops.delta_rule, f'step_{name}_').default

@@ -14,6 +14,7 @@ from ..checks import (
     check_cu_seqlens,
     check_devices,
     check_finite,
+    check_finite_state,
     check_is_first,
     check_tensors,
     dtype_name,
@@ -59,6 +60,7 @@ def check(
     others = {'w': w, 'fast_weight_delta': fast_weight_delta, 'is_first': is_first, 'cu_seqlens': cu_seqlens}
     check_devices('srwm', 'x', x.device, others)
     check_finite('srwm', 'w', w)
+    check_finite_state('srwm', 'fast_weight_delta', fast_weight_delta, is_first, cu_seqlens)
 
 
 def check_w(op: str, x: Tensor, w: Tensor) -> None:

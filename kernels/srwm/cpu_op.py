@@ -35,9 +35,7 @@ def missing() -> str:
 
 def refusal(call: Call) -> str:
     """Returns why the compiled ops cannot serve a call, or an empty string."""
-    if call.device_type != 'cpu':
-        return f'it runs on cpu tensors, got {call.device_type}'
-    return 'it keeps no checkpoints' if call.checkpoint_every else missing()
+    return missing() if call.device_type == 'cpu' else f'it runs on cpu tensors, got {call.device_type}'
 
 
 def describe() -> str:

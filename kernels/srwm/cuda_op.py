@@ -29,8 +29,6 @@ def size_refusal(call: Call) -> str:
     """Returns why kernels for a call cannot be made, whatever the device."""
     if call.dtype not in IO or call.weight_dtype != torch.float32:
         return f'it computes in float32, got {str(call.weight_dtype).removeprefix("torch.")}'
-    if call.checkpoint_every:
-        return 'it keeps no checkpoints'
     plan = Plan(head_dim=call.head_dim, output_dim=call.output_dim)
     return plan.refusal(call.differentiable, call.bptt == 'step')
 

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from .. import nvrtc
 from ..dispatch import Call, Implementation, choose, register
+from ..segments import in_segments
 from ..sequences import full_precision, one_for_each
 from ..triton_device import describe as describe_triton
-from ..triton_device import reluctance
-from . import cpu_op, cuda_op, reference_op, triton_op
+from ..triton_device import refusal, reluctance
+from . import cpu_op, cuda_op, reference_op, triton_op  # noqa: F401 (the last defines ops)
 from .arguments import check
 from .registration import register_autograd, register_fakes
 
@@ -34,9 +35,9 @@ def srwm(
     is_first [T,B] bool: before step t the state goes back to w. y is read from W_t before its update.
     bptt="step": the state enters every step detached and the returned delta is detached. cu_seqlens int32 [N+1]:
     B is 1, T the total, states are [N,H,D,C]. checkpoint_every: keep the state every so many steps instead of
-    what the backward pass needs of each step, and compute that again there; the same bits, for long T. x may be
-    bfloat16 or float16 beside a float32 w, and y has x's dtype, the state w's; under autocast a w or
-    fast_weight_delta in half precision is cast to float32. On CPU tensors a w that is not finite is refused;
+    what the backward pass needs of each step, and compute that again there: for long T. x may be bfloat16
+    or float16 beside a float32 w, and y has x's dtype, the state w's; under autocast a w or fast_weight_delta in half
+    precision is cast to float32. On CPU tensors a w that is not finite is refused;
     elsewhere no value is read. Raises KernelError KERNEL_ARGUMENT or KERNEL_UNSUPPORTED. Source: Irie et al. 2022,
     "A modern self-referential weight matrix that learns to modify itself", equations 5 to 8.
     """
@@ -58,13 +59,22 @@ def srwm(
         bptt=bptt,
         packed=cu_seqlens is not None,
         differentiable=save,
-        checkpoint_every=checkpoint_every or 0,
     )
     chosen = choose('srwm', call, implementation)
     forward = getattr(torch.ops.srwm, 'forward_' + chosen).default
-    options = (input_softmax, bptt == 'step', save, call.checkpoint_every)
-    y, delta, _ = forward(x, w, fast_weight_delta, is_first, cu_seqlens, *options)
-    return y, delta
+    # The reference keeps states by itself, and adds up the gradient of w in the order that it has without them.
+    kept_inside = (checkpoint_every or 0) if chosen == 'reference' else 0
+
+    def run(
+        sequences: list[Tensor], delta: Tensor | None, is_first: Tensor | None, cu_seqlens: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        options = (input_softmax, bptt == 'step', save, kept_inside)
+        y, end, _ = forward(*sequences, w, delta, is_first, cu_seqlens, *options)
+        return y, end
+
+    if checkpoint_every and save and not kept_inside:
+        return in_segments(run, [x], fast_weight_delta, is_first, cu_seqlens, checkpoint_every)
+    return run([x], fast_weight_delta, is_first, cu_seqlens)
 
 
 register_fakes('reference', reference_op.saved_shape)
@@ -73,7 +83,7 @@ cuda_op.define('cuda', 'cuda', nvrtc.launch)
 register('srwm', Implementation(name='cuda', refusal=cuda_op.refusal, describe=cuda_op.describe))
 register(
     'srwm',
-    Implementation(name='triton', refusal=triton_op.refusal, describe=describe_triton, reluctance=reluctance),
+    Implementation(name='triton', refusal=refusal, describe=describe_triton, reluctance=reluctance),
 )
 register('srwm', Implementation(name='cpu', refusal=cpu_op.refusal, describe=cpu_op.describe))
 register(

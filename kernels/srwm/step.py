@@ -74,7 +74,6 @@ def chosen(
         bptt='unroll',
         packed=False,
         differentiable=False,
-        checkpoint_every=0,
     )
     found = getattr(torch.ops.srwm, f'step_{choose("srwm_step", call, implementation)}_').default
     if not torch.compiler.is_compiling():

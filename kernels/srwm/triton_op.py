@@ -7,8 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..dispatch import Call
-from ..triton_device import refusal as device_refusal
 from .registration import register_autograd, register_fakes
 
 torch.library.define(
@@ -42,11 +40,6 @@ def saved_shape(x: Tensor, y_dim: int, step: bool, states: int) -> tuple[int, ..
     """Returns [B,H,T,width] of what is kept a step: one chain's steps lie together."""
     time, batch, heads, head_dim = x.shape
     return batch, heads, time, head_dim + y_dim if step else 4 * head_dim + y_dim + 8
-
-
-def refusal(call: Call) -> str:
-    """Returns why the Triton kernels cannot serve a call, or an empty string."""
-    return device_refusal(call) or ('it keeps no checkpoints' if call.checkpoint_every else '')
 
 
 register_fakes('triton', saved_shape)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from srwm_cases import make_case
 
-from srwm.kernels import KernelError, dispatch, explain, srwm
+from srwm.kernels import KernelError, delta_rule, dispatch, explain, srwm
 from srwm.kernels.build import build
 from srwm.kernels.dispatch import Call, Implementation
 from srwm.kernels.srwm import cpu_op
@@ -64,6 +64,71 @@ def test_a_wrong_argument_is_named_with_what_it_must_be_and_what_came(changes: d
         call(**changes)
     assert raised.value.code == 'KERNEL_ARGUMENT'
     assert message in raised.value.message
+    assert '\n' not in str(raised.value)
+
+
+BAD_DELTA = torch.zeros(2, 1, 4, 16)
+BAD_DELTA[1, 0, 2, 3:5] = torch.tensor([float('nan'), float('inf')])
+
+
+def test_weights_and_states_that_are_not_finite_are_refused() -> None:
+    w = torch.zeros(1, 4, 16)
+    w[0, 1, 2] = float('-inf')
+    with pytest.raises(KernelError, match=r'^KERNEL_ARGUMENT  srwm: w must be finite, got 1 of 64 numbers'):
+        call(w=w)
+    with pytest.raises(KernelError, match=r'srwm: fast_weight_delta must be finite, got 2 of 128 numbers'):
+        call(fast_weight_delta=BAD_DELTA)
+    qkv = [torch.zeros(3, 2, 1, 4)] * 3
+    bad = BAD_DELTA[..., :4].contiguous()
+    with pytest.raises(KernelError, match=r'delta_rule: fast_weights must be finite, got 1 of 32 numbers'):
+        delta_rule(*qkv, torch.zeros(3, 2, 1), bad)
+
+
+def test_a_state_that_a_reset_discards_may_be_anything() -> None:
+    is_first = torch.zeros(3, 2, dtype=torch.bool)
+    is_first[0, 1] = True
+    call(fast_weight_delta=BAD_DELTA, is_first=is_first)
+    with pytest.raises(KernelError, match='fast_weight_delta must be finite'):
+        call(fast_weight_delta=BAD_DELTA, is_first=is_first.flip(1))
+
+
+DELTA_CASE = {
+    'q': (3, 2, 1, 4),
+    'k': (3, 2, 1, 4),
+    'v': (3, 2, 1, 5),
+    'beta': (3, 2, 1),
+    'fast_weights': (2, 1, 4, 5),
+}
+ENDS = torch.tensor([0, 3], dtype=torch.int32)
+WRONG_DELTA = [
+    ({'q': None}, 'q must be a tensor, got NoneType.'),
+    ({'beta': 0.5}, 'beta must be a tensor, got float.'),
+    ({'fast_weights': []}, 'fast_weights must be a tensor or None, got list.'),
+    ({'q': torch.zeros(3, 2, 4)}, 'q must be [T,B,H,K], got [3, 2, 4].'),
+    ({'k': torch.zeros(3, 2, 1, 5)}, 'k must be [3, 2, 1, 4] like q, got [3, 2, 1, 5].'),
+    ({'v': torch.zeros(3, 1, 1, 5)}, 'v must be [3,2,1,V] to fit q [3, 2, 1, 4], got [3, 1, 1, 5].'),
+    ({'beta': torch.zeros(3, 2, 1, 1)}, 'beta must be [3, 2, 1], got [3, 2, 1, 1].'),
+    ({'v': torch.zeros(3, 2, 1, 5).half()}, "v must have q's dtype float32, got float16."),
+    ({'q': torch.zeros(3, 2, 1, 4).int()}, 'q must be float32, float64, bfloat16 or float16, got int32.'),
+    ({'fast_weights': torch.zeros(2, 1, 5, 4)}, 'fast_weights must be [2, 1, 4, 5], or [1, 4, 5] for all'),
+    ({'is_first': torch.zeros(3, 1, dtype=torch.bool)}, 'is_first must be bool [3, 2], got bool [3, 1].'),
+    ({'k': torch.zeros(3, 2, 1, 4, device='meta')}, 'k must lie on the device of q, cpu, got meta.'),
+    ({'bptt': None}, 'bptt must be "unroll" or "step", got None.'),
+    (
+        {'checkpoint_every': True},
+        'checkpoint_every must be None or a whole number of steps above 0, got True.',
+    ),
+    ({'cu_seqlens': ENDS}, 'q must have B = 1 where cu_seqlens is given, got B = 2.'),
+]
+
+
+@pytest.mark.parametrize(('changes', 'message'), WRONG_DELTA, ids=[m.split(',')[0] for _, m in WRONG_DELTA])
+def test_a_wrong_argument_of_the_delta_rule_is_named(changes: dict, message: str) -> None:
+    arguments: dict = {key: torch.zeros(shape) for key, shape in DELTA_CASE.items()}
+    with pytest.raises(KernelError) as raised:
+        delta_rule(**{**arguments, **changes})
+    assert raised.value.code == 'KERNEL_ARGUMENT'
+    assert f'delta_rule: {message}' in raised.value.message
     assert '\n' not in str(raised.value)
 
 

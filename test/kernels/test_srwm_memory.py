@@ -41,8 +41,11 @@ def test_the_guard_sees_a_read() -> None:
 
 
 @pytest.mark.parametrize('bptt', ['unroll', 'step'])
+@pytest.mark.parametrize('every', [None, 4], ids=['whole', 'checkpoints'])
 @pytest.mark.parametrize('packed', [False, True], ids=['batch', 'packed'])
-def test_neither_pass_reads_a_value_on_the_host(implementation: str, packed: bool, bptt: str) -> None:
+def test_neither_pass_reads_a_value_on_the_host(
+    implementation: str, packed: bool, every: int | None, bptt: str
+) -> None:
     case = make_case(6, 1, 2, 8, 8, seed=1)
     x, w, delta = (leaf(t, torch.float32) for t in (case.x, case.w, case.delta))
     cu_seqlens = torch.tensor([0, 6], dtype=torch.int32) if packed else None
@@ -51,6 +54,7 @@ def test_neither_pass_reads_a_value_on_the_host(implementation: str, packed: boo
         'bptt': bptt,
         'cu_seqlens': cu_seqlens,
         'implementation': implementation,
+        'checkpoint_every': every,
     }
     with NoReads():
         y, _ = srwm(x, w, delta, case.is_first, **options)
