@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ def wrong(op: str, argument: str, requirement: str, got: str) -> KernelError:
     return KernelError('KERNEL_ARGUMENT', f'{op}: {argument} must {requirement}, got {got}.')
 
 
-def check_tensors(op: str, arguments: dict[str, object], *, optional: bool = False) -> None:
+def check_tensors(op: str, arguments: Mapping[str, object], *, optional: bool = False) -> None:
     for label, value in arguments.items():
         if not isinstance(value, Tensor) and not (optional and value is None):
             raise wrong(op, label, f'be a tensor{" or None" if optional else ""}', type(value).__name__)

@@ -22,19 +22,20 @@ def assert_same(op: Op, found: dict, expected: dict, precision: Precision) -> No
 @pytest.mark.parametrize('bptt', ['unroll', 'step'])
 @pytest.mark.parametrize('resets', ['none', 'some', 'pair'])
 def test_checkpoints_change_no_result(
-    op: Op, run_op: Callable, precision: Precision, resets: str, bptt: str
+    op: Op, variant: str, run_op: Callable, precision: Precision, resets: str, bptt: str
 ) -> None:
     case = op.make_case(9, 2, 1, 5, 6, resets=resets, seed=1)
     options = {**op.defaults, 'bptt': bptt}
     expected = evaluate(run_op, case, precision.dtype, **options)
-    for every in (1, 4, 100):
+    # Triton's interpreter takes milliseconds a step.
+    for every in (4,) if variant == 'triton' else (1, 4, 100):
         found = evaluate(run_op, case, precision.dtype, checkpoint_every=every, **options)
         assert_same(op, found, expected, precision)
 
 
 @pytest.mark.parametrize('carried', [True, False], ids=['carried', 'fresh'])
 def test_checkpoints_of_packed_sequences_change_no_result(
-    op: Op, run_op: Callable, precision: Precision, carried: bool
+    op: Op, variant: str, run_op: Callable, precision: Precision, carried: bool
 ) -> None:
     cu_seqlens = torch.tensor([0, 0, 3, 4, 10, 10, 12, 12], dtype=torch.int32)
     case = op.make_case(12, 1, 1, 5, 5, seed=2)
@@ -42,7 +43,7 @@ def test_checkpoints_of_packed_sequences_change_no_result(
     packed = case.replace(**{name: getattr(states, name) for name in (case.state, case.cotangents[1])})
     options = {**op.defaults, 'cu_seqlens': cu_seqlens}
     expected = evaluate(run_op, packed, precision.dtype, **options)
-    for every in (1, 3, 5, 20):
+    for every in (5,) if variant == 'triton' else (1, 3, 5, 20):
         found = evaluate(run_op, packed, precision.dtype, checkpoint_every=every, **options)
         assert_same(op, found, expected, precision)
 

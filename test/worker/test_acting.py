@@ -1,7 +1,8 @@
-"""Acting with a self-referential core: the state is written in place, and nothing that others read changes."""
+"""Acting with a recurrent core: the state is written in place, and nothing that others read changes."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,8 +17,35 @@ from srwm.worker.engine.collect import Carry, Plan, Unroll, collect
 from srwm.worker.engine.graphs import Graph
 
 B, H, D = 3, 2, 4
-C = 3 * D + 4
-STATE = 'state/layer0/fast_weight_delta'
+STATE = 'state/layer0/memory'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Core:
+    """A recurrence of D inputs and D outputs: its state, its weights, and its step in `srwm.kernels`."""
+
+    state: list[int]
+    weights: list[int] | None
+    step: str
+
+    def add(self, b: Builder, state: int) -> list[int]:
+        """The numbers of the output and of the new state."""
+        x, is_first = b['observation'], b['is_first']
+        if self.weights:
+            return b.ops('srwm.srwm', x, b['w'], state, is_first, input_softmax=True, bptt='unroll')
+        q, k = (
+            b.op('aten.softmax.int', x, dim=3),
+            b.op('aten.softmax.int', b.op('aten.neg.default', x), dim=3),
+        )
+        beta = b.op('aten.sigmoid.default', b.op('aten.select.int', x, dim=3, index=0))
+        return b.ops('srwm.delta_rule', q, k, x, beta, state, is_first, bptt='unroll')
+
+
+CORES = {
+    'srwm': Core(state=[B, H, D, 3 * D + 4], weights=[H, D, 3 * D + 4], step='srwm_step'),
+    'delta_rule': Core(state=[B, H, D, D], weights=None, step='delta_rule_step'),
+}
+every_core = pytest.mark.parametrize('name', CORES)
 
 
 class Slots:
@@ -52,19 +80,19 @@ class Slots:
         return self.current(group)
 
 
-def act_graph(*, state_read_twice: bool = False, state_made_here: bool = False) -> Graph:
+def act_graph(name: str, *, state_read_twice: bool = False, state_made_here: bool = False) -> Graph:
+    core = CORES[name]
     b = Builder(
         'act',
         {
             'observation': ([1, B, H, D], 'float32'),
             'is_first': ([1, B], 'bool'),
-            STATE: ([B, H, D, C], 'float32'),
+            STATE: (core.state, 'float32'),
         },
-        {'w': ([H, D, C], 'float32')},
+        {'w': (core.weights, 'float32')} if core.weights else {},
     )
     state = b.op('aten.mul.Scalar', b[STATE], other=1.0) if state_made_here else b[STATE]
-    inputs = (b['observation'], b['w'], state, b['is_first'])
-    y, after = b.ops('srwm.srwm', *inputs, input_softmax=True, bptt='unroll')
+    y, after = core.add(b, state)
     best = b.op('aten.argmax.default', y, dim=-1, keepdim=False)
     outputs = {'action': b.op('aten.select.int', best, dim=2, index=0), 'y': y, STATE: after}
     if state_read_twice:
@@ -73,10 +101,13 @@ def act_graph(*, state_read_twice: bool = False, state_made_here: bool = False) 
 
 
 def unroll(graph: Graph, initial: Tensor, pool: Slots, length: int) -> Unroll:
-    w = torch.randn(H, D, C, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    parameters = {
+        value.name: torch.randn(value.shape, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        for value in graph.spec.parameters
+    }
     plan = Plan(
         graph=graph,
-        parameters={'w': w},
+        parameters=parameters,
         length=length,
         inputs={},
         per_step={},
@@ -92,24 +123,26 @@ def unroll(graph: Graph, initial: Tensor, pool: Slots, length: int) -> Unroll:
     return collect(plan, pool)
 
 
-def start() -> Tensor:
-    return torch.randn(B, H, D, C, generator=torch.Generator().manual_seed(2)) * 0.1
+def start(name: str) -> Tensor:
+    return torch.randn(CORES[name].state, generator=torch.Generator().manual_seed(2)) * 0.1
 
 
-def test_the_state_in_place_gives_what_new_states_give_and_leaves_the_first_one() -> None:
-    initial = start()
-    found = unroll(act_graph(), initial, Slots(), 6)
-    expected = unroll(act_graph(state_made_here=True), start(), Slots(), 6)
+@every_core
+def test_the_state_in_place_gives_what_new_states_give_and_leaves_the_first_one(name: str) -> None:
+    initial = start(name)
+    found = unroll(act_graph(name), initial, Slots(), 6)
+    expected = unroll(act_graph(name, state_made_here=True), start(name), Slots(), 6)
     torch.testing.assert_close(found.records['y'], expected.records['y'], rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(found.carries[0], expected.carries[0], rtol=1e-5, atol=1e-6)
-    assert torch.equal(initial, start())
+    assert torch.equal(initial, start(name))
     assert found.carries[0].data_ptr() != initial.data_ptr()
 
 
-def test_two_unrolls_equal_one_and_the_carried_state_is_whole_in_between() -> None:
-    graph, pool = act_graph(), Slots()
-    whole = unroll(graph, start(), Slots(), 7)
-    first = unroll(graph, start(), pool, 3)
+@every_core
+def test_two_unrolls_equal_one_and_the_carried_state_is_whole_in_between(name: str) -> None:
+    graph, pool = act_graph(name), Slots()
+    whole = unroll(graph, start(name), Slots(), 7)
+    first = unroll(graph, start(name), pool, 3)
     kept = first.carries[0].clone()
     second = unroll(graph, first.carries[0], pool, 4)
     assert torch.equal(torch.cat([first.records['y'], second.records['y']]), whole.records['y'])
@@ -117,27 +150,30 @@ def test_two_unrolls_equal_one_and_the_carried_state_is_whole_in_between() -> No
     assert torch.equal(first.carries[0], kept)
 
 
-def test_the_learner_may_differentiate_through_what_was_carried() -> None:
-    carried = unroll(act_graph(), start(), Slots(), 3).carries[0]
+@every_core
+def test_the_learner_may_differentiate_through_what_was_carried(name: str) -> None:
+    carried = unroll(act_graph(name), start(name), Slots(), 3).carries[0]
     assert not carried.is_inference()
-    w = torch.zeros(B, H, D, C, requires_grad=True)
+    w = torch.zeros(carried.shape, requires_grad=True)
     (w * carried).sum().backward()
     assert torch.equal(w.grad, carried)
 
 
+@every_core
 @pytest.mark.parametrize('changes', [{'state_read_twice': True}, {'state_made_here': True}], ids=str)
-def test_a_state_that_others_read_is_not_written(changes: dict) -> None:
-    graph = act_graph(**changes)
+def test_a_state_that_others_read_is_not_written(name: str, changes: dict) -> None:
+    graph = act_graph(name, **changes)
     assert in_place_nodes(graph.spec) == []
     assert graph.act == graph.forward
-    assert [use.op for use in graph.kernels] == ['srwm']
+    assert [use.op for use in graph.kernels] == [name]
 
 
-def test_a_graph_says_what_serves_it() -> None:
-    [use] = act_graph().kernels
-    expected = explain('srwm_step', device='cpu', head_dim=D, differentiable=False)
+@every_core
+def test_a_graph_says_what_serves_it(name: str) -> None:
+    [use] = act_graph(name).kernels
+    expected = explain(CORES[name].step, device='cpu', head_dim=D, differentiable=False)
     assert (use.op, use.implementation, use.reason) == (
-        'srwm_step',
+        CORES[name].step,
         expected.implementation,
         expected.reason,
     )

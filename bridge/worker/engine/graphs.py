@@ -152,7 +152,7 @@ class Graphs:
         forward = act = build_module(spec, device).forward
         in_place = in_place_nodes(spec)
         if in_place:
-            act = build_module(spec, device, in_place_calls(in_place)).forward
+            act = build_module(spec, device, in_place_calls(spec, in_place)).forward
         graph = Graph(
             hash=hash,
             spec=spec,

@@ -28,7 +28,7 @@ def instrumented(graph: Graph, ranges: Ranges) -> Graph:
         return module
 
     forward = build().forward
-    act = build(in_place_calls(graph.in_place)).forward if graph.in_place else forward
+    act = build(in_place_calls(graph.spec, graph.in_place)).forward if graph.in_place else forward
     return replace(graph, forward=forward, act=act)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from srwm import kernels
-from srwm.worker.engine.acting import SRWM
+from srwm.worker.engine.acting import DELTA_RULE, SRWM
 from srwm.worker.engine.calls import DTYPES
 from srwm.worker.messages_gen import GraphSpec
 
@@ -22,6 +22,10 @@ class KernelUse:
     reason: str
 
 
+NAMES = {SRWM: 'srwm', DELTA_RULE: 'delta_rule'}
+"""What `kernels` calls the recurrences."""
+
+
 def kernel_uses(graph: GraphSpec, in_place: Collection[int], device: torch.device) -> list[KernelUse]:
     """One entry for each op and implementation; nodes `in_place` take the form of acting."""
     found = {(use.op, use.implementation): use for use in _uses(graph, in_place, device)}
@@ -33,16 +37,17 @@ def _uses(graph: GraphSpec, in_place: Collection[int], device: torch.device) -> 
     for index, node in enumerate(graph.nodes):
         if node.body is not None:
             yield from _uses(node.body, (), device)
-        if node.op == SRWM:
-            x, y = specs[node.inputs[0]], node.results[0]
-            op = 'srwm_step' if index in in_place else 'srwm'
+        if node.op in NAMES:
+            first, output = specs[node.inputs[0]], node.results[0]
+            acts = index in in_place
+            op = f'{NAMES[node.op]}_step' if acts else NAMES[node.op]
             said = kernels.explain(
                 op,
                 device=device,
-                dtype=DTYPES[x.dtype],
-                head_dim=x.shape[3],
-                output_dim=y.shape[3],
+                dtype=DTYPES[first.dtype],
+                head_dim=first.shape[3],
+                output_dim=output.shape[3],
                 bptt=str(node.attrs['bptt']),
-                differentiable=op == 'srwm',
+                differentiable=not acts,
             )
             yield KernelUse(op=op, implementation=said.implementation, reason=said.reason)
