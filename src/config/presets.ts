@@ -105,7 +105,7 @@ function procgenSmall(): Config {
   const base = quickstart();
   return {
     ...base,
-    train: { ...base.train, totalEnvSteps: 1_200_000 },
+    train: { ...base.train, totalEnvSteps: 2_400_000 },
     checkpoint: { everyUpdates: 1200, keep: 2 },
   };
 }

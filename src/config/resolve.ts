@@ -147,14 +147,31 @@ function sourceOf(key: string, overridden: ReadonlyMap<string, string>, baseSour
 
 function unknownKey(key: string, config: Section, source: string): Fault {
   const known = [...leaves(config), ...Object.keys(kindSections).map((path) => `${path}.kind`)];
-  const guess = nearest(
-    key,
-    known.filter((name) => name !== key && !name.startsWith(`${key}.`)),
-  );
+  const guess =
+    misnamedSection(key, config) ??
+    nearest(
+      key,
+      known.filter((name) => name !== key && !name.startsWith(`${key}.`)),
+    );
   return {
     code: 'CONFIG_UNKNOWN_KEY',
     text: `${key} is no key of this config (set by ${source}). Did you mean ${guess}?`,
   };
+}
+
+/** The key under the section that its first word must mean, when that word names none. */
+function misnamedSection(key: string, config: Section): string | undefined {
+  const [first, ...rest] = key.split('.');
+  if (first === undefined || rest.length === 0 || Object.hasOwn(config, first)) return undefined;
+  const sections = Object.keys(config).filter((name) => isSection(config[name]));
+  const section = nearest(first, sections);
+  const meant = config[section];
+  return isSection(meant)
+    ? nearest(
+        [section, ...rest].join('.'),
+        leaves(meant).map((leaf) => `${section}.${leaf}`),
+      )
+    : undefined;
 }
 
 interface Issue {

@@ -39,6 +39,22 @@ export interface RunRecord extends ResolvedConfig {
   readonly own?: OwnRecord;
 }
 
+/**
+ * Makes a folder and those above it. Node's own `recursive` never returns where a folder above exists but takes no new
+ * one and says ENOENT, as /proc does.
+ */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  const above = path.dirname(folder);
+  if (above !== folder) makeFolder(above);
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another process may have made it since.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
 export class RunDirectory implements Disposable {
   readonly folder: string;
 
@@ -58,7 +74,7 @@ export class RunDirectory implements Disposable {
       );
     }
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       accessSync(folder, constants.W_OK);
     } catch (error) {
       throw unwritable(folder, error);

@@ -163,6 +163,7 @@ describe('a faulty config', () => {
   it.each<[string, string, string]>([
     ['train.optimiser.epsilon=1', 'train.optimizer.epsilon', 'train.optimiser.epsilon'],
     ['seeed=4', 'seed', 'seeed'],
+    ['trian.unrolLength=4', 'train.unrollLength', 'trian.unrolLength'],
     ['model.core.heads=2', 'model.core.kind', 'model.core.heads'],
     ['constructor=3', '', 'constructor'],
     ['__proto__.polluted=3', '', '__proto__.polluted'],
