@@ -5,6 +5,10 @@
 
 namespace {
 
+// Numbers between matrices that a sweep reads and writes side by side. A column of C often has one address in them modulo
+// 4 KB, and a load then waits for the store of another matrix: at D = 64 up to half the speed.
+constexpr int64_t APART = 528;
+
 template <class A, int HeadDim, int OutputDim>
 struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
   using M = Transposed<A, HeadDim, OutputDim>;
@@ -16,14 +20,22 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
   Workspace<S> space;
   S *W, *G, *dW, *v, *u, *dpre, *x, *difference, *zero, *r, *p, *r_x;
   V part_sum[4];
-  // The chain at hand.
+  // The chain at hand, its next step, and whether that one is between wait() and work().
+  const Backward<S>* f;
   Span s;
   const S *w, *delta;
+  int64_t t;
+  bool waited = false;
+  // w gets the sum of all updates of G. While G still holds the final state's cotangent they are summed apart from it:
+  // subtracting it at the end would cancel most digits.
+  bool mixed;
 
   BackwardChain(int64_t head_dim, int64_t output_dim)
-      : M(head_dim, output_dim), space(3 * P() * DP() + 3 * P() + 6 * DP()) {
+      : M(head_dim, output_dim), space(3 * P() * DP() + 2 * APART + 3 * P() + 6 * DP()) {
     W = space.take(P() * DP());
+    space.take(APART);
     G = space.take(P() * DP());
+    space.take(APART);
     dW = space.take(P() * DP());
     v = space.take(P());
     u = space.take(P());
@@ -137,38 +149,38 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
   }
 
   // dx_t from W dpre.
-  inline void store_dx(const Backward<S>& f, int64_t t) {
-    if (f.geometry.input_softmax) {
+  inline void store_dx(int64_t t) {
+    if (f->geometry.input_softmax) {
       V dot = A::fill(0);
       for (int64_t i = 0; i < DP(); i += 16) dot = A::fma(A::load(x + i), A::load(r_x + i), dot);
       const V d = A::fill(A::sum(dot));
       for (int64_t i = 0; i < DP(); i += 16)
         A::store(r_x + i, A::mul(A::load(x + i), A::sub(A::load(r_x + i), d)));
     }
-    write_row(f.dx, dx_at(f, t), r_x, D(), f.x.stored);
+    write_row(f->dx, dx_at(t), r_x, D(), f->x.stored);
   }
 
-  inline void load_dy(const Backward<S>& f, int64_t t) {
-    if (f.dy.data) this->load_row(dpre, f.dy, s, t, Y(), YP());
+  inline void load_dy(int64_t t) {
+    if (f->dy.data) this->load_row(dpre, f->dy, s, t, Y(), YP());
   }
 
-  inline const S* saved_at(const Backward<S>& f, int64_t t) const {
-    const Geometry& g = f.geometry;
-    return f.saved + ((s.b * g.H + s.h) * g.T + t) * this->saved_width(g.step);
+  inline const S* saved_at(int64_t t) const {
+    const Geometry& g = f->geometry;
+    return f->saved + ((s.b * g.H + s.h) * g.T + t) * this->saved_width(g.step);
   }
 
   // The first element of dx_t.
-  inline int64_t dx_at(const Backward<S>& f, int64_t t) const {
-    return ((t * f.geometry.B + s.b) * f.geometry.H + s.h) * D();
+  inline int64_t dx_at(int64_t t) const {
+    return ((t * f->geometry.B + s.b) * f->geometry.H + s.h) * D();
   }
 
   // W <- the weights after step end - 1, rebuilt from the start of that step's episode.
-  inline void replay(const Backward<S>& f, int64_t end) {
+  inline void replay(int64_t end) {
     int64_t start = end - 1;
-    while (start > s.begin && !is_first(f.geometry, s, start)) start--;
-    this->load(W, w, is_first(f.geometry, s, start) ? nullptr : delta);
+    while (start > s.begin && !is_first(f->geometry, s, start)) start--;
+    this->load(W, w, is_first(f->geometry, s, start) ? nullptr : delta);
     for (int64_t t = start; t < end; t++) {
-      const S* saved = saved_at(f, t);
+      const S* saved = saved_at(t);
       this->add_outer(W, P(), saved + 2 * DP(), saved + DP());
     }
   }
@@ -185,64 +197,86 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
     });
   }
 
-  void run(const Backward<S>& f, int64_t chain) {
-    const Geometry& g = f.geometry;
+  void take(const Backward<S>& backward, int64_t chain) {
+    f = &backward;
+    const Geometry& g = f->geometry;
     s = span_of(g, chain);
-    w = f.w + s.h * D() * C();
-    delta = f.delta.data ? f.delta.data + s.n * f.delta.n + s.h * f.delta.h : nullptr;
-    // w gets the sum of all updates of G. While G still holds the final state's cotangent they are summed apart from it:
-    // subtracting it at the end would cancel most digits.
-    bool mixed = f.ddelta_out.data != nullptr;
-    std::memset(dW, 0, P() * DP() * sizeof(S));
+    w = f->w + s.h * D() * C();
+    delta = f->delta.data ? f->delta.data + s.n * f->delta.n + s.h * f->delta.h : nullptr;
     std::memset(dpre, 0, P() * sizeof(S));
-    if (mixed) this->load(G, f.ddelta_out.data + s.n * f.ddelta_out.n + s.h * f.ddelta_out.h, nullptr);
-    else std::memset(G, 0, P() * DP() * sizeof(S));
-    if (s.begin < s.end) {
-      this->load(W, w, f.delta_out.data + s.n * f.delta_out.n + s.h * f.delta_out.h);
-      const S* k = saved_at(f, s.end - 1) + DP();
-      project(mixed ? k : nullptr);
-      sweep(false, true, k);
-    }
-    for (int64_t t = s.end - 1; t >= s.begin; t--) {
-      const bool first = is_first(g, s, t), more = t > s.begin;
-      if (t - PREFETCH >= s.begin) prefetch_rows(f, t - PREFETCH);
-      const S *q = saved_at(f, t), *k = q + DP(), *beta = k + DP() + P();
-      load_dy(f, t);
-      gradient_of_logits(q, k, beta);
-      this->load_x(x, f.x, s, t, g.input_softmax);
-      if (mixed) {
-        this->add_outer(dW, P(), u, difference);
-        this->add_outer(dW, P(), dpre, x);
-      }
-      const S* before = more ? saved_at(f, t - 1) + DP() : zero;
-      if (!more || first) {
-        sweep(true, false, before);
-      } else if (DP() <= 16) {
-        sweep(true, false, before);
-        sweep(false, true, before);
-      } else {
-        sweep(true, true, before);
-      }
-      store_dx(f, t);
-      if (!first) continue;
-      if (!mixed) this->add(dW, G);
-      mixed = false;
-      std::memset(G, 0, P() * DP() * sizeof(S));
-      if (!more) continue;
-      replay(f, t);
-      project(nullptr);
-      sweep(false, true, before);
-    }
-    if (f.ddelta) this->store(f.ddelta + (s.n * g.H + s.h) * D() * C(), G);
-    if (!mixed) this->add(dW, G);
-    this->store(f.dw_partial + (s.n * g.H + s.h) * D() * C(), dW);
   }
 
-  inline void prefetch_rows(const Backward<S>& f, int64_t at) const {
-    this->prefetch_row(f.x, s, at, D());
-    if (f.dy.data) this->prefetch_row(f.dy, s, at, Y());
-    prefetch_to_write(f.dx, dx_at(f, at), D(), this->size_of(f.x.stored));
-    prefetch(saved_at(f, at), this->saved_width(false) * sizeof(S));
+  // A step is wait(), then work(), from the last to the first; between them `waited` holds.
+  void begin(const Backward<S>& backward, int64_t chain) {
+    take(backward, chain);
+    t = s.end - 1;
+    mixed = f->ddelta_out.data != nullptr;
+    std::memset(dW, 0, P() * DP() * sizeof(S));
+    if (mixed) this->load(G, f->ddelta_out.data + s.n * f->ddelta_out.n + s.h * f->ddelta_out.h, nullptr);
+    else std::memset(G, 0, P() * DP() * sizeof(S));
+    if (!more()) return;
+    this->load(W, w, f->delta_out.data + s.n * f->delta_out.n + s.h * f->delta_out.h);
+    const S* k = saved_at(t) + DP();
+    project(mixed ? k : nullptr);
+    sweep(false, true, k);
+  }
+
+  inline bool more() const { return t >= s.begin; }
+
+  // dpre, and x and q - k, which it is multiplied by.
+  __attribute__((noinline)) void wait() {
+    if (t - PREFETCH >= s.begin) prefetch_rows(t - PREFETCH);
+    const S *q = saved_at(t), *k = q + DP(), *beta = k + DP() + P();
+    load_dy(t);
+    gradient_of_logits(q, k, beta);
+    this->load_x(x, f->x, s, t, f->geometry.input_softmax);
+    waited = true;
+  }
+
+  __attribute__((noinline)) void work() {
+    const bool first = is_first(f->geometry, s, t), walk = t > s.begin;
+    if (mixed) {
+      this->add_outer(dW, P(), u, difference);
+      this->add_outer(dW, P(), dpre, x);
+    }
+    const S* before = walk ? saved_at(t - 1) + DP() : zero;
+    if (!walk || first) {
+      sweep(true, false, before);
+    } else if (DP() <= 16) {
+      sweep(true, false, before);
+      sweep(false, true, before);
+    } else {
+      sweep(true, true, before);
+    }
+    store_dx(t);
+    if (first) leave_episode(before);
+    t--;
+    waited = false;
+  }
+
+  void end() {
+    const int64_t matrix = (s.n * f->geometry.H + s.h) * D() * C();
+    if (f->ddelta) this->store(f->ddelta + matrix, G);
+    if (!mixed) this->add(dW, G);
+    this->store(f->dw_partial + matrix, dW);
+  }
+
+  // Step t was the first of its episode: G begins anew, and W at the end of the episode before it.
+  void leave_episode(const S* before) {
+    if (!mixed) this->add(dW, G);
+    mixed = false;
+    std::memset(G, 0, P() * DP() * sizeof(S));
+    if (t == s.begin) return;
+    replay(t);
+    project(nullptr);
+    sweep(false, true, before);
+  }
+
+  inline void prefetch_rows(int64_t at) const {
+    this->prefetch_row(f->x, s, at, D());
+    if (f->dy.data) this->prefetch_row(f->dy, s, at, Y());
+    prefetch_to_write(f->dx, dx_at(at), D(), this->size_of(f->x.stored));
+    prefetch(saved_at(at), this->saved_width(false) * sizeof(S));
   }
 
   // v <- k G; a null k stands for a G of zeros.
@@ -256,29 +290,26 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
   }
 
   // bptt="step": every step is on its own, only y reaches a gradient, and the weights are rebuilt forwards.
-  void run_step(const Backward<S>& f, int64_t chain) {
-    const Geometry& g = f.geometry;
-    s = span_of(g, chain);
-    w = f.w + s.h * D() * C();
-    delta = f.delta.data ? f.delta.data + s.n * f.delta.n + s.h * f.delta.h : nullptr;
+  void run_step(const Backward<S>& backward, int64_t chain) {
+    take(backward, chain);
+    const Geometry& g = f->geometry;
     std::memset(G, 0, P() * DP() * sizeof(S));
-    std::memset(dpre, 0, P() * sizeof(S));
     for (int64_t t = s.begin; t < s.end; t++) {
       const bool first = is_first(g, s, t);
       if (t == s.begin || first) this->load(W, w, first ? nullptr : delta);
-      load_dy(f, t);
-      this->load_x(x, f.x, s, t, g.input_softmax);
+      load_dy(t);
+      this->load_x(x, f->x, s, t, g.input_softmax);
       for (int64_t i = 0; i < DP(); i += 16) {
         V sum = A::fill(0);
         for (int64_t c = 0; c < Y(); c++) sum = A::fma(A::fill(dpre[c]), A::load(W + c * DP() + i), sum);
         A::store(r_x + i, sum);
       }
       this->add_outer(G, YP(), dpre, x);
-      store_dx(f, t);
-      const S* saved = saved_at(f, t);
+      store_dx(t);
+      const S* saved = saved_at(t);
       this->add_outer(W, YP(), saved + DP(), saved);
     }
-    this->store(f.dw_partial + (s.n * g.H + s.h) * D() * C(), G);
+    this->store(f->dw_partial + (s.n * g.H + s.h) * D() * C(), G);
   }
 
  private:

@@ -13,10 +13,16 @@ struct ForwardChain : Layout<A, HeadDim, OutputDim> {
   using L::C, L::CV, L::D, L::DP, L::DV, L::P, L::Y, L::YP;
 
   Workspace<S> space;
-  S *W, *x, *pre, *insertion, *q, *k, *difference;
+  S *W, *x, *pre, *insertion, *q, *k, *difference, *beta;
+  // The chain at hand, its next step, and whether that one is between wait() and work().
+  const Forward<S>* f;
+  const S *w, *delta;
+  Span s;
+  int64_t t;
+  bool waited = false;
 
   ForwardChain(int64_t head_dim, int64_t output_dim)
-      : L(head_dim, output_dim), space(D() * P() + 4 * DP() + 2 * P()) {
+      : L(head_dim, output_dim), space(D() * P() + 4 * DP() + 2 * P() + 16) {
     W = space.take(D() * P());
     x = space.take(DP());
     q = space.take(DP());
@@ -24,13 +30,14 @@ struct ForwardChain : Layout<A, HeadDim, OutputDim> {
     difference = space.take(DP());
     pre = space.take(P());
     insertion = space.take(P());
+    beta = space.take(16);
   }
 
   // Insertion, new weights, and pre <- x W of the new weights.
-  inline __attribute__((always_inline)) void update(const S* beta) {
+  inline __attribute__((always_inline)) void update() {
     // Locals: the compiler must take a vector store for a possible change of any member.
     S *const W = this->W, *const insertion = this->insertion, *const pre = this->pre;
-    const S *const difference = this->difference, *const k = this->k, *const x = this->x;
+    const S *const difference = this->difference, *const k = this->k, *const x = this->x, *const beta = this->beta;
     this->blocks(CV(), [&](auto n, int64_t j) __attribute__((always_inline)) {
       V a[n.n], in[n.n];
       for (int i = 0; i < n.n; i++) a[i] = A::fill(0);
@@ -56,46 +63,60 @@ struct ForwardChain : Layout<A, HeadDim, OutputDim> {
     });
   }
 
-  void run(const Forward<S>& f, int64_t chain) {
-    const Geometry& g = f.geometry;
-    const Span s = span_of(g, chain);
-    const S* w = f.w + s.h * D() * C();
-    const S* delta = f.delta.data ? f.delta.data + s.n * f.delta.n + s.h * f.delta.h : nullptr;
-    S* delta_out = f.delta_out + (s.n * g.H + s.h) * D() * C();
-    if (s.begin == s.end) {
-      for (int64_t i = 0; i < D() * C(); i++) delta_out[i] = delta ? delta[i] : S(0);
-      return;
-    }
-    this->load_weights(W, w, is_first(g, s, s.begin) ? nullptr : delta);
-    this->load_x(x, f.x, s, s.begin, g.input_softmax);
+  // A step is wait(), then work(); between them `waited` holds.
+  void begin(const Forward<S>& forward, int64_t chain) {
+    f = &forward;
+    const Geometry& g = f->geometry;
+    s = span_of(g, chain);
+    t = s.begin;
+    w = f->w + s.h * D() * C();
+    delta = f->delta.data ? f->delta.data + s.n * f->delta.n + s.h * f->delta.h : nullptr;
+    if (!more()) return;
+    this->load_weights(W, w, is_first(g, s, t) ? nullptr : delta);
+    this->load_x(x, f->x, s, t, g.input_softmax);
     this->apply(W, P(), CV(), x, pre);
-    for (int64_t t = s.begin; t < s.end; t++) {
-      const int64_t at = ((t * g.B + s.b) * g.H + s.h) * Y();
-      if (t + PREFETCH < s.end) {
-        this->prefetch_row(f.x, s, t + PREFETCH, D());
-        prefetch_to_write(f.y, at + PREFETCH * g.B * g.H * Y(), Y(), this->size_of(f.x.stored));
-      }
-      write_row(f.y, at, pre, Y(), f.x.stored);
-      this->softmax(pre + YP(), q);
-      this->softmax(pre + YP() + DP(), k);
-      S beta[16];
-      const V one = A::fill(1), zero = A::fill(0);
-      A::store(beta, A::div(one, A::add(one, A::exp(A::sub(zero, A::load(pre + YP() + 2 * DP()))))));
-      for (int64_t i = 0; i < DV(); i++)
-        A::store(difference + 16 * i, A::sub(A::load(q + 16 * i), A::load(k + 16 * i)));
-      const bool more = t + 1 < s.end;
-      if (more) this->load_x(x, f.x, s, t + 1, g.input_softmax);
-      update(beta);
-      if (f.saved) save(f.saved + ((s.b * g.H + s.h) * g.T + t) * this->saved_width(g.step), g.step, beta);
-      if (more && is_first(g, s, t + 1)) {
-        this->load_weights(W, w, nullptr);
-        this->apply(W, P(), CV(), x, pre);
-      }
-    }
-    this->store_columns(delta_out, W, w);
   }
 
-  inline void save(S* to, bool step, const S* beta) const {
+  inline bool more() const { return t < s.end; }
+
+  // y; q, k and beta; the next x.
+  __attribute__((noinline)) void wait() {
+    const Geometry& g = f->geometry;
+    const int64_t at = ((t * g.B + s.b) * g.H + s.h) * Y();
+    if (t + PREFETCH < s.end) {
+      this->prefetch_row(f->x, s, t + PREFETCH, D());
+      prefetch_to_write(f->y, at + PREFETCH * g.B * g.H * Y(), Y(), this->size_of(f->x.stored));
+    }
+    write_row(f->y, at, pre, Y(), f->x.stored);
+    this->softmax(pre + YP(), q);
+    this->softmax(pre + YP() + DP(), k);
+    const V one = A::fill(1), zero = A::fill(0);
+    A::store(beta, A::div(one, A::add(one, A::exp(A::sub(zero, A::load(pre + YP() + 2 * DP()))))));
+    for (int64_t i = 0; i < DV(); i++)
+      A::store(difference + 16 * i, A::sub(A::load(q + 16 * i), A::load(k + 16 * i)));
+    if (t + 1 < s.end) this->load_x(x, f->x, s, t + 1, g.input_softmax);
+    waited = true;
+  }
+
+  __attribute__((noinline)) void work() {
+    const Geometry& g = f->geometry;
+    update();
+    if (f->saved) save(f->saved + ((s.b * g.H + s.h) * g.T + t) * this->saved_width(g.step), g.step);
+    t++;
+    waited = false;
+    if (!more() || !is_first(g, s, t)) return;
+    this->load_weights(W, w, nullptr);
+    this->apply(W, P(), CV(), x, pre);
+  }
+
+  void end() {
+    S* to = f->delta_out + (s.n * f->geometry.H + s.h) * D() * C();
+    if (s.begin < s.end) return this->store_columns(to, W, w);
+    // Without a step the state passes as it is: taking w from w + delta would round it.
+    for (int64_t i = 0; i < D() * C(); i++) to[i] = delta ? delta[i] : S(0);
+  }
+
+  inline void save(S* to, bool step) const {
     if (step) {
       std::memcpy(to, k, DP() * sizeof(S));
       std::memcpy(to + DP(), insertion, YP() * sizeof(S));

@@ -18,6 +18,7 @@ using srwm::Geometry;
 using srwm::Kernels;
 using srwm::Matrices;
 using srwm::Sequence;
+using srwm::Step;
 
 struct Span {
   int64_t n, b, h, begin, end;  // sequence, batch column, head, first step and one past the last
@@ -43,17 +44,51 @@ SRWM_INLINE void prefetch_to_write(void* base, int64_t at, int64_t count, int64_
   for (int64_t i = 0; i < count * size; i += 64) __builtin_prefetch(static_cast<char*>(base) + at * size + i, 1);
 }
 
-// Runs chains first to last - 1, one after the other.
+// Runs a chain to its end. A step has a part that waits for sums, exponentials and their quotients (`wait`) and a part of
+// plain products (`work`).
+template <class Chain>
+void finish(Chain& chain) {
+  if (chain.waited) chain.work();
+  while (chain.more()) {
+    chain.wait();
+    chain.work();
+  }
+  chain.end();
+}
+
+// Runs chains first to last - 1. Where the matrices of two fit the first-level cache they take turns, so that the
+// processor fills the waits of one with the work of the other.
 template <class Chain, class F>
-SRWM_INLINE void run_chains(const F& f, int64_t first, int64_t last) {
-  Chain chain(f.geometry.D, f.geometry.Y);
-  for (int64_t c = first; c < last; c++) chain.run(f, c);
+void run_chains(const F& f, int64_t first, int64_t last) {
+  Chain a(f.geometry.D, f.geometry.Y);
+  int64_t c = first;
+  if constexpr (Chain::is_small) {
+    Chain b(f.geometry.D, f.geometry.Y);
+    for (; c + 1 < last; c += 2) {
+      a.begin(f, c);
+      b.begin(f, c + 1);
+      while (a.more()) {
+        a.wait();
+        if (b.waited) b.work();
+        if (!b.more()) break;
+        b.wait();
+        a.work();
+      }
+      finish(a);
+      finish(b);
+    }
+  }
+  for (; c < last; c++) {
+    a.begin(f, c);
+    finish(a);
+  }
 }
 
 template <class A, int HeadDim, int OutputDim>
 struct Layout {
   using S = typename A::S;
   using V = typename A::V;
+  static constexpr bool is_small = HeadDim == 16 && OutputDim == 16;
   Size<HeadDim> head;
   Size<OutputDim> out;
 
