@@ -60,6 +60,7 @@ struct Kernels {
   void (*forward)(const Forward<S>&, int64_t first_chain, int64_t last_chain);
   void (*backward)(const Backward<S>&, int64_t first_chain, int64_t last_chain);
   void (*step)(const Step<S>&, int64_t first_chain, int64_t last_chain);
+  void (*sum_rows)(const S* rows, S* to, int64_t count, int64_t width, int64_t first_column, int64_t last_column);
 };
 
 extern const Kernels<float> kernels_avx512;

@@ -5,8 +5,9 @@
 #include "backward.h"
 #include "forward.h"
 #include "step.h"
+#include "sum.h"
 
 namespace srwm {
-const Kernels<float> kernels_avx2 = {forward_tuned<Avx2>, backward_tuned<Avx2>, step_tuned<Avx2>};
+const Kernels<float> kernels_avx2 = {forward_tuned<Avx2>, backward_tuned<Avx2>, step_tuned<Avx2>, sum_rows<float>};
 }
 #endif

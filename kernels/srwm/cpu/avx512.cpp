@@ -5,8 +5,9 @@
 #include "backward.h"
 #include "forward.h"
 #include "step.h"
+#include "sum.h"
 
 namespace srwm {
-const Kernels<float> kernels_avx512 = {forward_tuned<Avx512>, backward_tuned<Avx512>, step_tuned<Avx512>};
+const Kernels<float> kernels_avx512 = {forward_tuned<Avx512>, backward_tuned<Avx512>, step_tuned<Avx512>, sum_rows<float>};
 }
 #endif

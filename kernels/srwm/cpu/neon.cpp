@@ -5,8 +5,9 @@
 #include "backward.h"
 #include "forward.h"
 #include "step.h"
+#include "sum.h"
 
 namespace srwm {
-const Kernels<float> kernels_neon = {forward_tuned<Neon>, backward_tuned<Neon>, step_tuned<Neon>};
+const Kernels<float> kernels_neon = {forward_tuned<Neon>, backward_tuned<Neon>, step_tuned<Neon>, sum_rows<float>};
 }
 #endif

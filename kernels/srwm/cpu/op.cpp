@@ -9,7 +9,9 @@
 #include <optional>
 #include <tuple>
 
+#include "../../cpu/huge_pages.h"
 #include "../../cpu/instruction_set.h"
+#include "../../cpu/parallel.h"
 #include "args.h"
 
 namespace {
@@ -146,10 +148,10 @@ struct Call {
     saved_width = step ? DP + YP : 4 * DP + YP + 20;
   }
 
-  // Below this many chains a task costs more to hand out than to run.
-  int64_t grain() const {
+  // Chains that keep a thread busy for longer than it takes to wake.
+  int64_t least() const {
     const int64_t work = std::max<int64_t>(1, g.T * g.B * g.D * C / std::max<int64_t>(1, N));
-    return std::max<int64_t>(1, 64 * 832 / work);
+    return std::max<int64_t>(1, 384 * 832 / work);
   }
 };
 
@@ -163,7 +165,7 @@ void run_forward(const Call& c, Tensor& y, Tensor& delta_out, Tensor* saved) {
                      static_cast<S*>(delta_out.mutable_data_ptr()),
                      saved ? static_cast<S*>(saved->mutable_data_ptr()) : nullptr};
   const Kernels<S>& k = srwm::chosen_kernels<S>();
-  torch::stable::parallel_for(0, c.N * c.g.H, c.grain(), [&](int64_t a, int64_t b) { k.forward(f, a, b); });
+  share(c.N * c.g.H, c.least(), [&](int64_t a, int64_t b) { k.forward(f, a, b); });
 }
 
 std::tuple<Tensor, Tensor, Tensor> forward(Tensor x, Tensor w, OptionalTensor delta, OptionalTensor is_first,
@@ -175,27 +177,11 @@ std::tuple<Tensor, Tensor, Tensor> forward(Tensor x, Tensor w, OptionalTensor de
   Tensor delta_out = torch::stable::new_empty(c.w, {c.N, c.g.H, c.g.D, c.C});
   Tensor saved = save ? torch::stable::new_empty(c.w, {c.g.B, c.g.H, c.g.T, c.saved_width})
                       : torch::stable::new_empty(c.w, {0});
+  prefer_huge_pages(saved, saved.numel() * (c.dtype == ScalarType::Float ? 4 : 8));
   Tensor* to = save ? &saved : nullptr;
   if (c.dtype == ScalarType::Float) run_forward<float>(c, y, delta_out, to);
   else run_forward<double>(c, y, delta_out, to);
   return {y, delta_out, saved};
-}
-
-// dw [H,D,C] <- partial [N,H,D,C] summed over N, in order and in float64: the same bits for any number of threads.
-template <class S>
-void sum_partials(const S* partial, S* dw, int64_t N, int64_t count) {
-  torch::stable::parallel_for(0, count, 4096, [&](int64_t from, int64_t to) {
-    double sum[256];
-    for (int64_t i = from; i < to; i += 256) {
-      const int64_t n_here = std::min<int64_t>(256, to - i);
-      std::fill(sum, sum + n_here, 0.0);
-      for (int64_t n = 0; n < N; n++) {
-        const S* row = partial + n * count + i;
-        for (int64_t j = 0; j < n_here; j++) sum[j] += row[j];
-      }
-      for (int64_t j = 0; j < n_here; j++) dw[i + j] = S(sum[j]);
-    }
-  });
 }
 
 template <class S>
@@ -215,8 +201,10 @@ void run_backward(const Call& c, const OptionalTensor& dy, const Tensor& delta_o
                       partial_data,
                       ddelta ? static_cast<S*>(ddelta->mutable_data_ptr()) : nullptr};
   const Kernels<S>& k = srwm::chosen_kernels<S>();
-  torch::stable::parallel_for(0, c.N * c.g.H, c.grain(), [&](int64_t a, int64_t b) { k.backward(f, a, b); });
-  sum_partials(partial_data, static_cast<S*>(dw.mutable_data_ptr()), c.N, c.g.H * c.g.D * c.C);
+  share(c.N * c.g.H, c.least(), [&](int64_t a, int64_t b) { k.backward(f, a, b); });
+  S* sum = static_cast<S*>(dw.mutable_data_ptr());
+  const int64_t width = c.g.H * c.g.D * c.C, least = std::max<int64_t>(256, (1 << 19) / std::max<int64_t>(1, c.N));
+  share(width, least, [&](int64_t a, int64_t b) { k.sum_rows(partial_data, sum, c.N, width, a, b); });
 }
 
 std::tuple<Tensor, Tensor, Tensor> backward(OptionalTensor dy, OptionalTensor ddelta_out, Tensor x, Tensor w,
