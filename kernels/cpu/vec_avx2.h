@@ -30,6 +30,13 @@ struct Avx2 {
   SRWM_INLINE V fma(V x, V y, V z) { return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
   SRWM_INLINE V fnma(V x, V y, V z) { return {_mm256_fnmadd_ps(x.a, y.a, z.a), _mm256_fnmadd_ps(x.b, y.b, z.b)}; }
   SRWM_INLINE V max(V x, V y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
+  // Lanes below N of x, the others of y; N is 4, 8 or 12.
+  template <int N>
+  SRWM_INLINE V mix(V x, V y) {
+    if constexpr (N == 4) return {_mm256_blend_ps(x.a, y.a, 0xf0), y.b};
+    else if constexpr (N == 8) return {x.a, y.b};
+    else return {x.a, _mm256_blend_ps(x.b, y.b, 0xf0)};
+  }
   SRWM_INLINE V exp(V x) { return {exp8(x.a), exp8(x.b)}; }
 
   SRWM_INLINE S sum(V v) {

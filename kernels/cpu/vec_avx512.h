@@ -24,6 +24,11 @@ struct Avx512 {
   SRWM_INLINE V fma(V x, V y, V z) { return {_mm512_fmadd_ps(x.a, y.a, z.a)}; }
   SRWM_INLINE V fnma(V x, V y, V z) { return {_mm512_fnmadd_ps(x.a, y.a, z.a)}; }
   SRWM_INLINE V max(V x, V y) { return {_mm512_max_ps(x.a, y.a)}; }
+  // Lanes below N of x, the others of y.
+  template <int N>
+  SRWM_INLINE V mix(V x, V y) {
+    return {_mm512_mask_blend_ps(__mmask16(0xffff << N), x.a, y.a)};
+  }
 
   // Cephes' expf: range reduction and a polynomial of degree 6, within 1.3 ulp on [-87, 88].
   // The constant is the first operand of max and min because they return the second one where either is NaN.

@@ -46,6 +46,11 @@ struct Neon {
   SRWM_INLINE V max(V x, V y) {
     return {vmaxq_f32(x.a, y.a), vmaxq_f32(x.b, y.b), vmaxq_f32(x.c, y.c), vmaxq_f32(x.d, y.d)};
   }
+  // Lanes below N of x, the others of y; N is 4, 8 or 12.
+  template <int N>
+  SRWM_INLINE V mix(V x, V y) {
+    return {x.a, N > 4 ? x.b : y.b, N > 8 ? x.c : y.c, y.d};
+  }
   SRWM_INLINE V exp(V x) { return {exp4(x.a), exp4(x.b), exp4(x.c), exp4(x.d)}; }
 
   SRWM_INLINE S sum(V v) { return vaddvq_f32(across(v)); }

@@ -45,6 +45,11 @@ struct Portable {
   SRWM_INLINE V max(V x, V y) {
     return each([&](int i) { return x.a[i] > y.a[i] ? x.a[i] : y.a[i]; });
   }
+  // Lanes below N of x, the others of y.
+  template <int N>
+  SRWM_INLINE V mix(V x, V y) {
+    return each([&](int i) { return i < N ? x.a[i] : y.a[i]; });
+  }
   SRWM_INLINE V exp(V x) {
     return each([&](int i) { return std::exp(x.a[i]); });
   }

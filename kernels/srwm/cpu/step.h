@@ -1,11 +1,9 @@
 // One step of acting, in place: no padding, no copy of the state, nothing kept for a gradient. Two passes over a chain:
 // the first reads x W, the second forms (q - k) W and adds k outer insertion to the fast_weight_delta.
 #pragma once
-#include "layout.h"
+#include "step_flat.h"
 
 namespace {
-
-using srwm::Step;
 
 template <class A, int HeadDim, int OutputDim>
 struct StepChain : Layout<A, HeadDim, OutputDim> {
@@ -130,12 +128,17 @@ void step_generic(const Step<typename A::S>& f, int64_t first, int64_t last) {
   step_range<A, 0, 0>(f, first, last);
 }
 
+template <class A, int HeadDim>
+void step_flat(const Step<typename A::S>& f, int64_t first, int64_t last) {
+  FlatStep<A, HeadDim>().run(f, first, last);
+}
+
 template <class A>
 void step_tuned(const Step<typename A::S>& f, int64_t first, int64_t last) {
   const int64_t d = f.D == f.Y ? f.D : 0;
-  if (d == 16) return step_range<A, 16, 16>(f, first, last);
-  if (d == 32) return step_range<A, 32, 32>(f, first, last);
-  if (d == 64) return step_range<A, 64, 64>(f, first, last);
+  if (d == 16) return step_flat<A, 16>(f, first, last);
+  if (d == 32) return step_flat<A, 32>(f, first, last);
+  if (d == 64) return step_flat<A, 64>(f, first, last);
   step_range<A, 0, 0>(f, first, last);
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "../../cpu/parallel.h"
 #include "../../cpu/ranges.h"
 #include "args.h"
 
@@ -20,10 +21,9 @@ using torch::stable::Tensor;
 template <class S>
 void run(const Step<S>& f) {
   const auto& kernels = srwm::chosen_kernels<S>();
-  const int64_t work = std::max<int64_t>(1, f.D * (f.Y + 2 * f.D + 4));
-  const int64_t grain = std::max<int64_t>(1, 64 * 832 / work);
-  if (f.B * f.H <= grain) return kernels.step(f, 0, f.B * f.H);
-  torch::stable::parallel_for(0, f.B * f.H, grain, [&](int64_t a, int64_t b) { kernels.step(f, a, b); });
+  // Chains that keep a thread busy for longer than it takes to wake.
+  const int64_t least = std::max<int64_t>(1, 192 * 832 / (f.D * (f.Y + 2 * f.D + 4)));
+  share(f.B * f.H, least, [&](int64_t a, int64_t b) { kernels.step(f, a, b); });
 }
 
 template <class S>
