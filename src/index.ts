@@ -23,6 +23,7 @@ export {
   clamp,
   cos,
   cumsum,
+  debug,
   deltaRule,
   dim,
   div,
@@ -93,6 +94,8 @@ export {
   type Graph,
   type Initializer,
   type NamedDim,
+  type Observation,
+  type ProbeOptions,
   type TensorSpec,
 } from './graph/index.ts';
 export {

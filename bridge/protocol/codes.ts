@@ -251,6 +251,10 @@ export const errorCodes = {
     meaning: 'A loss or gradient became NaN or infinite.',
     remedy: 'Lower train.learningRate and resume from the last good checkpoint.',
   },
+  NUMERICS_ASSERTION: {
+    meaning: 'A tensor that debug.assertFinite looks at held NaN or infinity; the update was not applied.',
+    remedy: 'Look at the lines that the message names; debug.print shows what their values are.',
+  },
 
   RUN_EXISTS: {
     meaning: 'The run directory holds another run already.',

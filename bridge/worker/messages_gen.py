@@ -550,6 +550,9 @@ REMEDIES: dict[str, str] = {
     'KERNEL_INPUT': 'Correct the input that the message names.',
     'KERNEL_BUILD': 'Run "srwm doctor"; the reference implementation still works.',
     'NUMERICS_NONFINITE': 'Lower train.learningRate and resume from the last good checkpoint.',
+    'NUMERICS_ASSERTION': (
+        'Look at the lines that the message names; debug.print shows what their values are.'
+    ),
     'RUN_EXISTS': 'Choose another --run directory, or resume that run.',
     'RUN_MISSING': 'Give the directory that "srwm train" printed.',
     'RUN_FOREIGN': 'Give the directory that "srwm train" printed.',

@@ -1,4 +1,5 @@
 /** A run's events as lines for people. */
+import { formatObservation } from '../graph/format-observation.ts';
 import type { EvaluationReport } from '../metrics/index.ts';
 import type { RunEvent, Update } from '../train/index.ts';
 import type { Output } from './output.ts';
@@ -26,6 +27,9 @@ export function runPrinter(output: Output, totalEnvSteps: () => number): (event:
         output.say(updateLine(event, totalEnvSteps()));
         return;
       }
+      case 'debug':
+        if (event.kind === 'print') output.say(formatObservation(event, `update ${event.update}`));
+        return;
       case 'checkpoint':
         output.say(`checkpoint at update ${event.update}: ${event.path}`);
         return;

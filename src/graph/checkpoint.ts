@@ -1,4 +1,5 @@
 /** `checkpoint`: rematerialisation, as one node of the graph. */
+import { observe } from './debug.ts';
 import { GraphError } from './errors.ts';
 import { finish } from './finish.ts';
 import { checkOutputs } from './graph.ts';
@@ -33,10 +34,15 @@ export function checkpoint<I extends Tensors, O extends Tensors>(inputs: I, body
       name,
       addInput(inner, name, { shape: [...shape], dtype }, site),
     ]);
-    return checkOutputs('checkpoint', body(Object.fromEntries(bound) as I), inner, site);
+    const made = checkOutputs('checkpoint', body(Object.fromEntries(bound) as I), inner, site);
+    return new Map([...made, ...inner.probes.map(({ tensor }, i) => [`debug/${i}`, tensor] as const)]);
   });
   const spec = finish(inner, outputs);
   const parameters = spec.parameters.map(({ name }) => inner.root.parameters.get(name)?.tensor as Tensor);
   const results = emitAll('srwm.checkpoint', [...Object.values(inputs), ...parameters], {}, spec);
-  return Object.fromEntries([...outputs.keys()].map((name, i) => [name, results[i]])) as O;
+  const names = [...outputs.keys()].slice(0, outputs.size - inner.probes.length);
+  inner.probes.forEach((probe, i) =>
+    observe(outer, { ...probe, tensor: results[names.length + i] as Tensor }),
+  );
+  return Object.fromEntries(names.map((name, i) => [name, results[i]])) as O;
 }

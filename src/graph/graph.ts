@@ -1,5 +1,6 @@
 /** `trace`: a TypeScript function in, a checked, printable, hashed graph out. */
 import type { Dtype, GraphSpec, ValueSpec } from '../../bridge/protocol/graph-spec.ts';
+import { describeProbe, withProbes, type GraphProbe } from './debug.ts';
 import type { Dims, DimsOfSizes, Sizes } from './dims.ts';
 import { GraphError } from './errors.ts';
 import { finish } from './finish.ts';
@@ -18,6 +19,8 @@ export interface Graph<out I extends InputSpecs = InputSpecs, out O extends Outp
   readonly hash: string;
   /** Every parameter declared while tracing, also those that no output needs. */
   readonly declarations: readonly ParameterDeclaration[];
+  /** What `debug` looks at; their outputs `debug/...` come behind those of the program. */
+  readonly probes: readonly GraphProbe[];
   /** One sentence for each parameter that was declared and that no output needs, with the line of its declaration. */
   readonly warnings: readonly string[];
   /** The stable text form. */
@@ -57,7 +60,8 @@ export function trace<const I extends InputSpecs, O extends Outputs>(
     const tensors = Object.entries(inputs).map(
       ([key, spec]) => [key, addInput(running, key, spec, site)] as const,
     );
-    return checkOutputs(name, program(Object.fromEntries(tensors) as Inputs<I>), running, site);
+    const made = checkOutputs(name, program(Object.fromEntries(tensors) as Inputs<I>), running, site);
+    return running.probes.length === 0 ? made : withProbes(running, made);
   });
   const spec = finish(running, outputs);
   verify(spec);
@@ -66,6 +70,7 @@ export function trace<const I extends InputSpecs, O extends Outputs>(
     spec,
     hash: hashGraph(spec),
     declarations: [...running.parameters.values()],
+    probes: running.probes.map(describeProbe),
     get warnings() {
       return unusedParameters(this);
     },

@@ -19,6 +19,7 @@ export * from './functions/sources.ts';
 export { dim, type Dims, type NamedDim } from './dims.ts';
 export * from './functions/windows.ts';
 export { checkpoint } from './checkpoint.ts';
+export { debug, refuseProbes, unobserved, type ProbeOptions } from './debug.ts';
 export { GraphError } from './errors.ts';
 export { checkLoss, parametersReached } from './gradients.ts';
 export {
@@ -32,6 +33,14 @@ export {
   type TensorSpec,
 } from './graph.ts';
 export { initializationOf, initializationKeys } from './initialization.ts';
+export { formatObservation } from './format-observation.ts';
+export {
+  failedAssertion,
+  observationsOf,
+  withoutProbes,
+  type FailedAssertion,
+  type Observation,
+} from './observation.ts';
 export { parameter, scope } from './parameters.ts';
 export { printGraph } from './print.ts';
 export { scan, type ScanOptions, type ScanStep } from './scan.ts';

@@ -1,4 +1,5 @@
 /** Initialisation is itself a graph: one random key a parameter in, the parameters out. */
+import { refuseProbes } from './debug.ts';
 import { GraphError } from './errors.ts';
 import { keySpec, trace, type Graph } from './graph.ts';
 import { formatShape } from './shape.ts';
@@ -8,7 +9,7 @@ import type { ParameterDeclaration } from './trace.ts';
 export function initializationOf(name: string, declarations: readonly ParameterDeclaration[]): Graph {
   const sorted = [...declarations].sort((a, b) => (a.name < b.name ? -1 : 1));
   const keys = Object.fromEntries(sorted.map((declaration) => [declaration.name, keySpec]));
-  return trace(name, keys, (inputs) =>
+  const graph = trace(name, keys, (inputs) =>
     Object.fromEntries(
       sorted.map((declaration) => {
         const { shape } = declaration.tensor;
@@ -27,6 +28,8 @@ export function initializationOf(name: string, declarations: readonly ParameterD
       }),
     ),
   );
+  refuseProbes(graph.probes, 'an initializer');
+  return graph;
 }
 
 /** The names of the keys that an initialisation graph takes: those of its parameters. */

@@ -1,4 +1,5 @@
 /** `scan`: a loop over time with a carried state, as one node of the graph. */
+import { observe } from './debug.ts';
 import type { StackedDims, StepOf } from './dims.ts';
 import { GraphError } from './errors.ts';
 import { finish } from './finish.ts';
@@ -90,7 +91,11 @@ export function scan<
       (name) => [`carry/${name}`, result.carry[name as keyof C]] as const,
     );
     const yielded = Object.keys(result.y);
-    const all = [...carried, ...yielded.map((name) => [`y/${name}`, result.y[name]] as const)];
+    const all = [
+      ...carried,
+      ...yielded.map((name) => [`y/${name}`, result.y[name]] as const),
+      ...inner.probes.map(({ tensor }, i) => [`debug/${i}`, tensor] as const),
+    ];
     return { outputs: checkOutputs('scan', Object.fromEntries(all), inner, site), carried, yielded };
   });
 
@@ -114,6 +119,10 @@ export function scan<
     },
     spec,
   );
+  inner.probes.forEach((probe, i) => {
+    const tensor = results[carried.length + yielded.length + i] as Tensor;
+    observe(outer, { ...probe, tensor, isStacked: true });
+  });
   const named = (names: readonly string[], from: number) =>
     Object.fromEntries(names.map((name, i) => [name, results[from + i] as Tensor]));
   return {

@@ -32,6 +32,22 @@ export interface ParameterDeclaration {
   readonly site: CallSite;
 }
 
+/** `print` and `watch` say what a tensor holds, `finite` requires something of it. */
+export type ProbeKind = 'print' | 'watch' | 'finite';
+
+/** A tensor that somebody looks at while the graph runs. */
+export interface Probe {
+  readonly kind: ProbeKind;
+  readonly name: string;
+  readonly every: number;
+  readonly tensor: Tensor;
+  readonly site: CallSite;
+  /** Whether dimension 0 counts the steps of a scan that the probe lies in. */
+  readonly isStacked: boolean;
+  /** Scalars about the tensor; none in a body, which hands the tensor itself out. */
+  readonly statistics: Readonly<Record<string, Tensor>>;
+}
+
 /** One running trace. A scan body is a trace of its own whose parameters belong to the outermost one. */
 export class Trace {
   readonly name: string;
@@ -40,6 +56,7 @@ export class Trace {
   readonly nodes: TracedNode[] = [];
   readonly parameters = new Map<string, ParameterDeclaration>();
   readonly scopes: string[] = [];
+  readonly probes: Probe[] = [];
   ended = false;
 
   constructor(name: string, parent: Trace | null) {
@@ -226,7 +243,7 @@ export function requireTensor(operand: Tensor | number, who: string): Tensor {
 }
 
 /** A tensor of another trace, or of one that has ended, is refused: its graph would miss the value. */
-function requireOwn(op: string, input: Tensor, trace: Trace, site: CallSite): void {
+export function requireOwn(op: string, input: Tensor, trace: Trace, site: CallSite): void {
   if (!(input instanceof Tensor)) {
     throw new GraphError(
       'GRAPH_TRACE',

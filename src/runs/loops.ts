@@ -1,12 +1,23 @@
 /** Training rules as loops over updates: no run directory, everything of your own that you want. */
 import { loopConfig, resolveConfig, type Config, type LoopSettings } from '../config/index.ts';
 import { setUpForScript } from '../setup/index.ts';
-import { ownNames, Session, updateLoop, type OwnParts, type RunEnd, type Update } from '../train/index.ts';
+import {
+  ownNames,
+  printObservation,
+  Session,
+  updateLoop,
+  type Debugged,
+  type OwnParts,
+  type RunEnd,
+  type Update,
+} from '../train/index.ts';
 
 /** Parts of your own, and a way to stop. */
 export interface LoopParts extends OwnParts {
   /** Ends the loop at the next border between unrolls. */
   readonly signal?: AbortSignal;
+  /** Hears what `debug.print` and `debug.watch` see; without it they print on stderr. */
+  readonly onDebug?: (event: Debugged) => void;
 }
 /** What `impala` may be told; only `env` is required. */
 export type ImpalaLoop = LoopSettings<'impala'> & LoopParts;
@@ -25,8 +36,8 @@ export type LoopEnd = Omit<RunEnd, 'type' | 'run'>;
  * @throws SrwmError CONFIG_INVALID, CONFIG_UNKNOWN_KEY, GRAPH_*, NUMERICS_NONFINITE, WORKER_LOST and others
  */
 export async function* impala(settings: ImpalaLoop): AsyncGenerator<Update, LoopEnd> {
-  const { own, signal, rest } = split(settings);
-  return yield* loop(loopConfig('impala', rest), own, signal);
+  const { rest, ...parts } = split(settings);
+  return yield* loop(loopConfig('impala', rest), parts);
 }
 
 /**
@@ -36,25 +47,34 @@ export async function* impala(settings: ImpalaLoop): AsyncGenerator<Update, Loop
  * @throws SrwmError CONFIG_INVALID, CONFIG_UNKNOWN_KEY, GRAPH_*, NUMERICS_NONFINITE, WORKER_LOST and others
  */
 export async function* ppo(settings: PpoLoop): AsyncGenerator<Update, LoopEnd> {
-  const { own, signal, rest } = split(settings);
-  return yield* loop(loopConfig('ppo', rest), own, signal);
+  const { rest, ...parts } = split(settings);
+  return yield* loop(loopConfig('ppo', rest), parts);
 }
 
 function split<S extends LoopParts>(settings: S) {
-  const { encoder, core, policy, loss, signal, ...rest } = settings;
+  const { encoder, core, policy, loss, signal, onDebug, ...rest } = settings;
   const own: OwnParts = {
     ...(encoder && { encoder }),
     ...(core && { core }),
     ...(policy && { policy }),
     ...(loss && { loss }),
   };
-  return { own, signal: signal ?? new AbortController().signal, rest };
+  return {
+    own,
+    stop: signal ?? new AbortController().signal,
+    onDebug: onDebug ?? ((event: Debugged) => printObservation(event, `update ${event.update}`)),
+    rest,
+  };
 }
 
-async function* loop(given: Config, own: OwnParts, stop: AbortSignal): AsyncGenerator<Update, LoopEnd> {
+async function* loop(
+  given: Config,
+  parts: Omit<ReturnType<typeof split>, 'rest'>,
+): AsyncGenerator<Update, LoopEnd> {
+  const { own, stop } = parts;
   const { config } = resolveConfig(given, 'script', [], ownNames(own));
   const places = await setUpForScript(stop);
   await using session = await Session.start(places, config.hardware, { logFile: null });
-  const { type: _type, run: _run, ...end } = yield* updateLoop({ session, config, places, own, stop });
+  const { type: _type, run: _run, ...end } = yield* updateLoop({ session, config, places, ...parts });
   return end;
 }

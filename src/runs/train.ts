@@ -5,7 +5,14 @@ import { resolveConfig, type Config } from '../config/index.ts';
 import type { Split } from '../evaluate/index.ts';
 import type { EvaluationReport } from '../metrics/index.ts';
 import { setUpForScript } from '../setup/index.ts';
-import { ownNames, type Play, type RunEnd, type RunEvent, type Update } from '../train/index.ts';
+import {
+  ownNames,
+  printObservation,
+  type Play,
+  type RunEnd,
+  type RunEvent,
+  type Update,
+} from '../train/index.ts';
 import { definitionOf, type RunDefinition } from './definition.ts';
 import { nameOf, newRunFolder } from './folder.ts';
 import { evaluateRun, startRun } from './runs.ts';
@@ -71,6 +78,7 @@ export function train(what: Config | RunDefinition, options: TrainOptions = {}):
       if (event.type === 'run_end') ended = event;
       options.onEvent?.(event);
       if (event.type === 'update') options.onUpdate?.(event);
+      if (event.type === 'debug' && event.kind === 'print') printObservation(event, `update ${event.update}`);
       yield event;
     }
   }

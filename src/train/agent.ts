@@ -1,5 +1,14 @@
 /** The agent of a config: its policy, and the graphs that act with it. */
-import { keySpec, randomUniform, tensorSpec, trace, zeros, type Graph, type Tensor } from '../graph/index.ts';
+import {
+  keySpec,
+  randomUniform,
+  tensorSpec,
+  trace,
+  unobserved,
+  zeros,
+  type Graph,
+  type Tensor,
+} from '../graph/index.ts';
 import type { ModelConfig, TrainConfig } from '../config/index.ts';
 import {
   actorCritic,
@@ -107,7 +116,7 @@ export type Play = 'sampled' | 'greedy';
 export function actGraph(agent: Agent, batch: number, play: Play): Graph {
   const noise = play === 'sampled' ? { noise: tensorSpec([1, batch]) } : {};
   return trace(`act_${play}`, { ...policySpecs(agent, 1, batch), ...noise }, (inputs) => {
-    const { logits, baseline, state } = applyPolicy(agent, inputs);
+    const { logits, baseline, state } = unobserved(() => applyPolicy(agent, inputs));
     const action =
       play === 'sampled'
         ? sampleActions(logits, (inputs as Record<string, Tensor>)['noise'] as Tensor)

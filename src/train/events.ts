@@ -1,5 +1,6 @@
 /** What a run says while it goes on: one union, also the JSON Lines of `srwm train --json`. */
 import type { KernelUse } from '../../bridge/protocol/messages.ts';
+import type { Observation } from '../graph/index.ts';
 import type { Estimate, EvaluationReport, TimeShares } from '../metrics/index.ts';
 
 export interface RunStart {
@@ -33,6 +34,12 @@ export interface Update {
   readonly shares: TimeShares;
 }
 
+/** What `debug.print` or `debug.watch` saw in an update; comes before that update's own event. */
+export interface Debugged extends Observation {
+  readonly type: 'debug';
+  readonly update: number;
+}
+
 export interface Checkpointed {
   readonly type: 'checkpoint';
   readonly update: number;
@@ -61,4 +68,4 @@ export interface RunEnd {
 }
 
 /** Everything that a run says; `type` tells which. */
-export type RunEvent = RunStart | Update | Checkpointed | Evaluated | Warned | RunEnd;
+export type RunEvent = RunStart | Update | Debugged | Checkpointed | Evaluated | Warned | RunEnd;

@@ -1,6 +1,14 @@
 /** Traced programs between the backward pass and the clipping of an update. */
 import { SrwmError } from '../../bridge/protocol/errors.ts';
-import { parameter, tensorSpec, trace, zeros, type Graph, type Tensor } from '../graph/index.ts';
+import {
+  parameter,
+  refuseProbes,
+  tensorSpec,
+  trace,
+  zeros,
+  type Graph,
+  type Tensor,
+} from '../graph/index.ts';
 
 type Named = Readonly<Record<string, Tensor>>;
 
@@ -36,7 +44,7 @@ export function gradientTransform(
       const inputs = Object.fromEntries(
         specs.map((spec) => [`gradient/${spec.name}`, tensorSpec(spec.shape)]),
       );
-      return trace(name, inputs, (given) => {
+      const graph = trace(name, inputs, (given) => {
         const gradients = Object.fromEntries(
           specs.map((spec) => [spec.name, given[`gradient/${spec.name}`] as Tensor]),
         );
@@ -49,6 +57,8 @@ export function gradientTransform(
           Object.entries(made).map(([key, value]) => [`gradient/${key}`, fitting(key, value, gradients)]),
         );
       });
+      refuseProbes(graph.probes, 'a gradient transform');
+      return graph;
     },
   };
 }

@@ -15,6 +15,7 @@ export { Learner } from './learner.ts';
 export { trainingLoop, updateLoop, type LoopOptions } from './loop.ts';
 export { OWN_PARTS, ownNames, type OwnParts } from './own.ts';
 export { createParameters, SET, type Parts } from './parts.ts';
+export { printObservation } from './print-observation.ts';
 export { ppoObjective } from './ppo/objective.ts';
 export { measureUpdates, type Measurement, type ProfileOptions, type Spent } from './profile.ts';
 export { targetsGraph } from './ppo/targets.ts';

@@ -2,9 +2,17 @@
 import type { Binding, OptimizerSpec } from '../../bridge/protocol/messages.ts';
 import type { HostTensor } from '../../bridge/client/index.ts';
 import type { TrainConfig } from '../config/index.ts';
-import { checkLoss, parametersReached, type Graph } from '../graph/index.ts';
+import {
+  checkLoss,
+  failedAssertion,
+  observationsOf,
+  parametersReached,
+  withoutProbes,
+  type Graph,
+  type Observation,
+} from '../graph/index.ts';
 import type { GradientTransform } from './gradient-transform.ts';
-import { explainNonFinite } from './numerics.ts';
+import { explainAssertion, explainNonFinite } from './numerics.ts';
 import type { Session } from './session.ts';
 
 export interface UpdateRequest {
@@ -28,6 +36,8 @@ export class Learner {
   readonly optimizer: string;
   /** Updates applied so far: the version of the parameters. */
   version = 0;
+  /** Hears what the probes of a loss graph saw, also when the update then fails. */
+  onObservations: (observations: readonly Observation[], update: number) => void = () => undefined;
   readonly #session: Session;
   readonly #maxGradNorm: number | null;
   readonly #transform: GradientTransform | null;
@@ -61,6 +71,7 @@ export class Learner {
    * @throws SrwmError GRAPH_NO_GRADIENT when the loss depends on no parameter.
    * @throws SrwmError NUMERICS_NONFINITE naming the first value that went wrong and its TypeScript line; the
    * parameters are then those of the former version.
+   * @throws SrwmError NUMERICS_ASSERTION naming the tensor of `debug.assertFinite`, likewise.
    */
   async update(request: UpdateRequest): Promise<UpdateResult> {
     const { graph } = request;
@@ -84,10 +95,17 @@ export class Learner {
         inputs: {},
       }),
     ]);
-    if (!applied.finite) throw await explainNonFinite(this.#session, this.set, this.version, request);
+    if (graph.probes.length > 0)
+      this.onObservations(observationsOf(graph, accumulated.values, this.version), this.version);
+    if (!applied.finite) {
+      const failed = failedAssertion(graph, accumulated.values);
+      throw failed === null
+        ? await explainNonFinite(this.#session, this.set, this.version, request)
+        : await explainAssertion(this.#session, this.set, this.version, request, failed);
+    }
     this.version = applied.version;
     return {
-      losses: accumulated.values,
+      losses: withoutProbes(accumulated.values, graph),
       gradNorm: applied.grad_norm,
       learnSeconds: accumulated.seconds + applied.seconds,
       optimizerSeconds: applied.seconds,

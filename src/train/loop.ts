@@ -3,7 +3,7 @@ import type { Config } from '../config/index.ts';
 import { checkLoss } from '../graph/index.ts';
 import { RecentReturns, Stopwatch } from '../metrics/index.ts';
 import { latestCheckpoint, restoreCheckpoint, writeCheckpoint, type Counters } from './checkpoints.ts';
-import type { RunEnd, RunEvent, Update } from './events.ts';
+import type { Debugged, RunEnd, RunEvent, Update } from './events.ts';
 import { makeParts, SET, type Parts } from './parts.ts';
 import type { OwnParts } from './own.ts';
 import type { RunDirectory } from './run-directory.ts';
@@ -66,13 +66,19 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
   return parts;
 }
 
-/** Only the updates of a fresh run: no folder, no checkpoint. Returns the end. */
-export async function* updateLoop(options: Omit<LoopOptions, 'run'>): AsyncGenerator<Update, RunEnd> {
+/** Only the updates of a fresh run: no folder, no checkpoint; `onDebug` hears of probes. Returns the end. */
+export async function* updateLoop(
+  options: Omit<LoopOptions, 'run'> & { readonly onDebug?: (event: Debugged) => void },
+): AsyncGenerator<Update, RunEnd> {
   const { session, config, stop } = options;
   const parts = await makeParts(session, config, options.places, true, options.own);
   const progress = new Progress(config, parts, FRESH, session);
-  while (progress.envSteps < config.train.totalEnvSteps && !stop.aborted)
-    yield* unrollAndLearn(parts, config, progress);
+  while (progress.envSteps < config.train.totalEnvSteps && !stop.aborted) {
+    for await (const event of unrollAndLearn(parts, config, progress)) {
+      if (event.type === 'update') yield event;
+      else options.onDebug?.(event);
+    }
+  }
   return progress.endEvent('');
 }
 
@@ -80,19 +86,29 @@ async function* unrollAndLearn(
   { collector, algorithm, learner, pool }: Parts,
   config: Config,
   progress: Progress,
-): AsyncGenerator<Update> {
+): AsyncGenerator<Update | Debugged> {
   const unrollIndex = progress.unrolls;
   const envStepsBefore = progress.envSteps;
   const behaviourVersion = learner.version;
   const unroll = await collector.collect(randomKey(config.seed, 'actions', unrollIndex));
   progress.collected(unroll, pool.numEnvs * config.train.unrollLength);
-  for await (const update of algorithm.learn({
-    unrollIndex,
-    envStepsBefore,
-    initialState: collector.initialHandles,
-  })) {
-    progress.watch.add('learn', update.learnSeconds);
-    yield progress.updateEvent(update, learner.version - 1 - behaviourVersion);
+  const seen: Debugged[] = [];
+  learner.onObservations = (observations, update) =>
+    seen.push(...observations.map((one) => ({ type: 'debug' as const, update, ...one })));
+  try {
+    for await (const update of algorithm.learn({
+      unrollIndex,
+      envStepsBefore,
+      initialState: collector.initialHandles,
+    })) {
+      progress.watch.add('learn', update.learnSeconds);
+      yield* seen.splice(0);
+      yield progress.updateEvent(update, learner.version - 1 - behaviourVersion);
+    }
+  } catch (error) {
+    // What was seen of an update that fails is what somebody looks for.
+    yield* seen.splice(0);
+    throw error;
   }
   progress.unrolls += 1;
 }

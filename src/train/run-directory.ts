@@ -171,6 +171,7 @@ function isBeyond(line: string, update: number): boolean {
     const row = JSON.parse(line) as { type: string; index?: number; update?: number };
     return (
       (row.type === 'update' && (row.index ?? 0) >= update) ||
+      (row.type === 'debug' && (row.update ?? 0) >= update) ||
       (row.update ?? 0) > update ||
       row.type === 'run_end'
     );

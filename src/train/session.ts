@@ -5,14 +5,19 @@ import { Worker, type HostTensor } from '../../bridge/client/index.ts';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import type { Config } from '../config/index.ts';
 import {
+  failedAssertion,
   initializationKeys,
   initializationOf,
+  observationsOf,
   valueSpecs,
   type Graph,
   type InputSpecs,
+  type Observation,
   type Outputs,
 } from '../graph/index.ts';
 import { HostArray } from './host-array.ts';
+import { assertionError } from './numerics.ts';
+import { printObservation } from './print-observation.ts';
 import { randomKey } from './streams.ts';
 import { TensorHandle } from './tensor-handle.ts';
 
@@ -32,6 +37,8 @@ export type ComputeInputs<I extends InputSpecs> = {
 export interface ComputeOptions {
   /** The parameter set that the graph reads. */
   readonly set?: string;
+  /** Hears what `debug.print` and `debug.watch` see; without it they print on stderr. */
+  readonly onDebug?: (observation: Observation) => void;
 }
 
 const MINUTE = 60_000;
@@ -143,18 +150,21 @@ export class Session implements AsyncDisposable {
 
   /**
    * Runs a graph on concrete numbers, or on tensors that are in the worker already, and returns every output. A random
-   * key is given as a bigint; a graph with parameters needs the `set` that holds them.
+   * key is given as a bigint; a graph with parameters needs the `set` that holds them. What `debug` looks at is printed.
    *
    * @example const { y } = await session.compute(graph, { x: fromArray([1, 2, 3]) }); y.toNumbers()
+   * @throws SrwmError NUMERICS_ASSERTION where `debug.assertFinite` does not hold; GRAPH_INPUT, GRAPH_FAILED
    */
   async compute<I extends InputSpecs, O extends Outputs>(
     graph: Graph<I, O>,
     inputs: ComputeInputs<I>,
     options: ComputeOptions = {},
   ): Promise<{ readonly [K in keyof O]: HostArray }> {
-    const fetch = graph.spec.outputs.map(({ name }) => name);
-    const results = await this.run(graph, { ...options, ...bind(inputs), fetch });
-    const named = fetch.map((name, i) => [name, new HostArray(results[i] as HostTensor)]);
+    const { onDebug, ...where } = options;
+    const { own, seen } = outputsOf(graph);
+    const results = await this.run(graph, { ...where, ...bind(inputs), fetch: [...own, ...seen] });
+    report(graph, seen, results.slice(own.length), onDebug);
+    const named = own.map((name, i) => [name, new HostArray(results[i] as HostTensor)]);
     return Object.fromEntries(named) as { readonly [K in keyof O]: HostArray };
   }
 
@@ -168,10 +178,14 @@ export class Session implements AsyncDisposable {
     inputs: ComputeInputs<I>,
     options: ComputeOptions = {},
   ): Promise<{ readonly [K in keyof O]: TensorHandle }> {
-    const ids = graph.spec.outputs.map(({ name }) => [name, this.#nextHandle()] as const);
-    await this.run(graph, { ...options, ...bind(inputs), store: Object.fromEntries(ids) });
+    const { onDebug, ...where } = options;
+    const { own, seen } = outputsOf(graph);
+    const ids = own.map((name) => [name, this.#nextHandle()] as const);
+    const store = Object.fromEntries(ids);
+    const results = await this.run(graph, { ...where, ...bind(inputs), store, fetch: seen });
+    report(graph, seen, results, onDebug);
     const specs = valueSpecs(graph.spec);
-    const handles = graph.spec.outputs.map(({ name, value }, i) => {
+    const handles = graph.spec.outputs.slice(0, own.length).map(({ name, value }, i) => {
       const { shape, dtype } = specs[value] as (typeof specs)[number];
       return [
         name,
@@ -263,6 +277,28 @@ function chooseDevice(wanted: string, devices: readonly { readonly name: string 
 export const handle = (id: string): Binding => ({ kind: 'handle', id });
 export const key = (value: bigint): Binding => ({ kind: 'key', value });
 export const frame = (index: number): Binding => ({ kind: 'frame', index });
+
+/** The outputs of the program, and behind them those of its probes. */
+function outputsOf({ spec, probes }: Graph): { readonly own: string[]; readonly seen: string[] } {
+  const names = spec.outputs.map(({ name }) => name);
+  const count = probes.reduce((sum, { statistics }) => sum + statistics.length, 0);
+  return { own: names.slice(0, names.length - count), seen: names.slice(names.length - count) };
+}
+
+/** Tells what the probes of one run saw. @throws SrwmError NUMERICS_ASSERTION */
+function report(
+  graph: Graph,
+  names: readonly string[],
+  scalars: readonly HostTensor[],
+  onDebug: ComputeOptions['onDebug'] = (observation) => printObservation(observation),
+): void {
+  const values = Object.fromEntries(
+    names.map((name, i) => [name, new HostArray(scalars[i] as HostTensor).item()]),
+  );
+  for (const observation of observationsOf(graph, values, null)) onDebug(observation);
+  const failed = failedAssertion(graph, values);
+  if (failed !== null) throw assertionError(failed, `graph "${graph.name}": `, null);
+}
 
 function bind(inputs: Readonly<Record<string, HostTensor | TensorHandle | bigint>>) {
   const tensors: HostTensor[] = [];

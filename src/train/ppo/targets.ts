@@ -1,5 +1,5 @@
 /** What PPO computes once an unroll: scaled rewards, advantages and value targets. */
-import { full, tensorSpec, trace, zeros, type Graph, type Tensor } from '../../graph/index.ts';
+import { full, tensorSpec, trace, unobserved, zeros, type Graph, type Tensor } from '../../graph/index.ts';
 import type { PpoConfig } from '../../config/index.ts';
 import {
   generalizedAdvantages,
@@ -40,7 +40,7 @@ export function targetsGraph(agent: Agent, config: PpoConfig, time: number, batc
       reward: value('all_rewards').slice(0, time),
       is_first: value('all_is_first').slice(0, time),
     };
-    const bootstrapValue = applyPolicy(agent, last).baseline.select(0, 0);
+    const bootstrapValue = unobserved(() => applyPolicy(agent, last)).baseline.select(0, 0);
     const raw = value('all_rewards').slice(0, 1);
     const isFirstBefore = value('all_is_first').slice(0, 0, time);
     const before = {

@@ -164,8 +164,10 @@ describe('the rows of a run', () => {
     const lines = [
       '{"type":"run_start","updates":0}',
       '{"type":"update","index":0}',
+      '{"type":"debug","update":1}',
       '{"type":"update","index":1}',
       '{"type":"checkpoint","update":2}',
+      '{"type":"debug","update":2}',
       '{"type":"update","index":2}',
       '{"type":"checkpoint","update":3}',
       '{"type":"run_end","updates":3}',
@@ -173,8 +175,8 @@ describe('the rows of a run', () => {
     ];
     writeFileSync(run.path('metrics.jsonl'), lines.join('\n'));
     run.dropRowsBeyond(2);
-    expect(readFileSync(run.path('metrics.jsonl'), 'utf8')).toBe(`${lines.slice(0, 4).join('\n')}\n`);
-    expect(readFileSync(run.path('orphaned.jsonl'), 'utf8')).toBe(`${lines.slice(4).join('\n')}\n`);
+    expect(readFileSync(run.path('metrics.jsonl'), 'utf8')).toBe(`${lines.slice(0, 5).join('\n')}\n`);
+    expect(readFileSync(run.path('orphaned.jsonl'), 'utf8')).toBe(`${lines.slice(5).join('\n')}\n`);
   });
 
   test('stay as they are when none is beyond', () => {
