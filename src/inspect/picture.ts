@@ -18,21 +18,24 @@ const HEIGHT = 44;
 const GAP = 34;
 const LEFT = 20;
 const LANE = 26;
+/** What the longest label beside a lane takes. */
+const LABEL = 150;
 
 const STYLE = `
   svg { font: 12px ui-sans-serif, system-ui, sans-serif; background: #fff }
   .box { fill: #f3f5f8; stroke: #8a94a3 } .io { fill: #e4f0e8 } .title { fill: #14202e; font-weight: 600 }
-  .detail, .shape { fill: #55606e } .edge { stroke: #55606e; fill: none } .tip { fill: #55606e }
+  .detail, .shape { fill: #55606e } .side { font-size: 11px; paint-order: stroke; stroke: #fff; stroke-width: 4px } .edge { stroke: #55606e; fill: none } .tip { fill: #55606e }
   @media (prefers-color-scheme: dark) {
     svg { background: #12161c } .box { fill: #1e2530; stroke: #6b7787 } .io { fill: #1d3327 }
     .title { fill: #e8edf3 } .detail, .shape { fill: #a7b2c0 } .edge { stroke: #a7b2c0 } .tip { fill: #a7b2c0 }
+    .side { stroke: #12161c }
   }`;
 
 /** A picture of `graph`, one box for each run of nodes in the same scope, cut to `depth` names. */
 export function drawGraph(graph: GraphSpec, depth = 2): string {
   const { boxes, edges } = layOut(graph, depth);
   const lanes = edges.filter(({ from, to }) => to !== from + 1);
-  const width = LEFT * 2 + WIDTH + 12 + LANE * Math.max(1, lanes.length);
+  const width = LEFT * 2 + WIDTH + (lanes.length === 0 ? 0 : 12 + LANE * lanes.length + LABEL);
   const height = boxes.length * (HEIGHT + GAP) + LEFT;
   const top = (index: number): number => LEFT + index * (HEIGHT + GAP);
   const parts = boxes.map(({ title, detail }, index) => {
@@ -44,19 +47,29 @@ export function drawGraph(graph: GraphSpec, depth = 2): string {
     ].join('');
   });
   let lane = 0;
-  const lines = edges.map(({ from, to, label }) => {
+  const labels: string[] = [];
+  const lines = edges.map((edge) => {
+    const { from, to, label } = edge;
     const [y1, y2] = [top(from) + HEIGHT, top(to)];
     if (to === from + 1) {
       const x = LEFT + WIDTH / 2;
       return `<path class="edge" d="M${x} ${y1}V${y2 - 5}"/>${tip(x, y2)}<text class="shape" x="${x + 8}" y="${y1 + 21}">${escape(label)}</text>`;
     }
-    // Around the boxes between the two, each on a lane of its own.
+    // Around the boxes between the two, each on a lane of its own; ends at one box lie below each other.
     const x = LEFT + WIDTH + 14 + LANE * lane++;
     const side = LEFT + WIDTH;
-    const [out, into] = [y1 - HEIGHT / 3, y2 + HEIGHT / 3];
-    return `<path class="edge" d="M${side} ${out}H${x}V${into}H${side + 5}"/><path class="tip" d="M${side} ${into}l7 -4v8z"/><title>${escape(label)}</title>`;
+    const out = top(from) + HEIGHT * (0.7 + 0.3 * placeAmong(lanes, (one) => one.from === from, edge));
+    const into = top(to) + HEIGHT * 0.7 * placeAmong(lanes, (one) => one.to === to, edge);
+    labels.push(`<text class="shape side" x="${x + 6}" y="${into + 4}">${escape(label)}</text>`);
+    return `<path class="edge" d="M${side} ${out}H${x}V${into}H${side + 5}"/><path class="tip" d="M${side} ${into}l7 -4v8z"/>`;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="Graph ${escape(graph.name)}">\n<style>${STYLE}\n</style>\n${[...lines.map((line) => `<g>${line}</g>`), ...parts].join('\n')}\n</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="Graph ${escape(graph.name)}">\n<style>${STYLE}\n</style>\n${[...lines.map((line) => `<g>${line}</g>`), ...parts, ...labels].join('\n')}\n</svg>\n`;
+}
+
+/** Where one of the edges that share an end stands, in (0, 1). */
+function placeAmong(edges: readonly Edge[], shares: (edge: Edge) => boolean, edge: Edge): number {
+  const sharing = edges.filter(shares);
+  return (sharing.indexOf(edge) + 1) / (sharing.length + 1);
 }
 
 function tip(x: number, y: number): string {
@@ -87,7 +100,7 @@ function layOut(graph: GraphSpec, depth: number): { readonly boxes: Box[]; reado
     seen.add(scope);
     const ops = [...new Set(nodes.map((index) => graph.nodes[index]?.op.split('.')[1] ?? ''))];
     boxes.push({
-      title: scope === '' ? shorten(ops.join(', ')) : scope,
+      title: shorten(scope === '' ? ops.join(', ') : scope, 44),
       detail: shorten(
         [
           ...(parameters === 0 ? [] : [`${parameters.toLocaleString('en')} parameters`]),
