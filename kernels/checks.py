@@ -26,6 +26,9 @@ def check_tensors(op: str, arguments: Mapping[str, object], *, optional: bool = 
     for label, value in arguments.items():
         if not isinstance(value, Tensor) and not (optional and value is None):
             raise wrong(op, label, f'be a tensor{" or None" if optional else ""}', type(value).__name__)
+        if isinstance(value, Tensor) and (value.layout != torch.strided or value.is_nested):
+            kind = 'nested' if value.is_nested else str(value.layout).removeprefix('torch.')
+            raise wrong(op, label, 'be a dense tensor (torch.strided)', f'a {kind} one')
 
 
 def check_bptt(op: str, bptt: str) -> None:

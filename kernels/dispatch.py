@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import torch
 
+from .checks import HALF_DTYPES, check_bptt, wrong
 from .errors import KernelError
 
+DTYPES = (torch.float32, torch.float64, *HALF_DTYPES)
 # `auto` takes the first of these that serves the call.
 PREFERENCE = ('cuda', 'triton', 'cpu', 'reference')
 
@@ -86,15 +88,24 @@ def explain(
     """Returns what serves `op` on a device ("cpu", "cuda:0") when asked for `implementation`, and why.
 
     The other arguments describe the call; what is left out is the paper's call (float32, head_dim 16, output_dim
-    equal to it). Runs nothing. Raises KernelError: KERNEL_ARGUMENT for an unknown op or device, KERNEL_UNSUPPORTED
+    equal to it). Runs nothing. Raises KernelError: KERNEL_ARGUMENT for what describes no call, KERNEL_UNSUPPORTED
     where the op would.
     """
-    if op not in TABLE:
-        raise KernelError('KERNEL_ARGUMENT', f'explain: op must be one of {list(TABLE)}, got {op!r}.')
+    if not isinstance(op, str) or op not in TABLE:
+        raise wrong('explain', 'op', f'be one of {list(TABLE)}', repr(op))
     try:
         place = torch.device(device)
     except (RuntimeError, TypeError):
-        raise KernelError('KERNEL_ARGUMENT', f'explain: device must name a device, got {device!r}.') from None
+        raise wrong('explain', 'device', 'name a device', repr(device)) from None
+    if dtype not in DTYPES:
+        raise wrong('explain', 'dtype', f'be one of {list(DTYPES)}', repr(dtype))
+    for label, size in (
+        ('head_dim', head_dim),
+        ('output_dim', head_dim if output_dim is None else output_dim),
+    ):
+        if type(size) is not int or size < 1:
+            raise wrong('explain', label, 'be a whole number of at least 1', repr(size))
+    check_bptt('explain', bptt)
     call = Call(
         device_type=place.type,
         device_index=place.index,

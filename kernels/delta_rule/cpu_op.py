@@ -10,6 +10,7 @@ from torch import Tensor
 from ..cpu_library import instruction_set, load
 from ..dispatch import Call
 from .registration import register_autograd, register_fakes
+from .step_arguments import check_step_devices
 
 STEP = torch.library.Library('delta_rule', 'FRAGMENT')
 
@@ -19,7 +20,7 @@ def register() -> None:
     """Tells torch about the loaded ops, which it accepts once a process."""
     register_fakes('cpu', saved_shape)
     register_autograd('cpu', twice=False)
-    torch.library.register_fake('delta_rule::step_cpu_', lambda *_: None)
+    torch.library.register_fake('delta_rule::step_cpu_', check_step_devices)
     # One call an env step: without this each would pass through a fallback that looks for gradients.
     STEP.impl('step_cpu_', torch.library.fallthrough_kernel, 'Autograd')
 

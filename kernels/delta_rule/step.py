@@ -12,7 +12,7 @@ from ..errors import KernelError
 from . import cpu_op
 from .arguments import state_dtype
 from .reference import apply, outer
-from .step_arguments import check_step
+from .step_arguments import check_step, check_step_devices
 
 
 def delta_rule_step_(
@@ -110,7 +110,7 @@ def step_reference_(
         out.copy_(apply(q.to(dtype), fast_weights))
 
 
-torch.library.register_fake('delta_rule::step_reference_', lambda *_: None)
+torch.library.register_fake('delta_rule::step_reference_', check_step_devices)
 register('delta_rule_step', Implementation(name='cpu', refusal=cpu_op.refusal, describe=cpu_op.describe))
 register(
     'delta_rule_step',

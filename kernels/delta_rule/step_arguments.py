@@ -15,6 +15,20 @@ from .arguments import state_dtype
 OP = 'delta_rule_step_'
 
 
+def check_step_devices(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    beta: Tensor,
+    fast_weights: Tensor,
+    is_first: Tensor | None,
+    out: Tensor | None,
+) -> None:
+    """All that tensors without memory are asked: torch would take a call with one of them for a call of none."""
+    others = {'k': k, 'v': v, 'beta': beta, 'fast_weights': fast_weights, 'is_first': is_first, 'out': out}
+    check_devices(OP, 'q', q.device, others)
+
+
 def check_step(
     q: Tensor,
     k: Tensor,
@@ -51,7 +65,7 @@ def check_step(
         if tensor is not None and (tensor.shape != sizes or tensor.dtype != dtype):
             required_text = f'be {dtype_name(dtype)} {list(sizes)}'
             raise wrong(label, required_text, f'{dtype_name(tensor.dtype)} {shape(tensor)}')
-    check_devices(OP, 'q', q.device, given)
+    check_step_devices(q, k, v, beta, fast_weights, is_first, out)
     for label, tensor, dense in (('fast_weights', fast_weights, 2), ('out', out, 1)):
         if tensor is None:
             continue
@@ -60,5 +74,5 @@ def check_step(
             strides = f'strides {list(tensor.stride())}'
             raise wrong(label, f'have {last} dense and no memory in common with itself', strides)
         for other, value in {**inputs, 'out': out}.items():
-            if value is not None and value is not tensor and overlap(tensor, value):
+            if value is not None and other != label and overlap(tensor, value):
                 raise wrong(label, f'share no memory with {other}', 'one that does')

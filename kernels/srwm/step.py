@@ -12,7 +12,7 @@ from ..dispatch import Call, Implementation, choose, register
 from ..errors import KernelError
 from . import cpu_op
 from .reference import outer, step
-from .step_arguments import check_step
+from .step_arguments import check_step, check_step_devices
 
 
 def srwm_step_(
@@ -105,7 +105,7 @@ def step_reference_(
         out.copy_(made.y)
 
 
-torch.library.register_fake('srwm::step_reference_', lambda *_: None)
+torch.library.register_fake('srwm::step_reference_', check_step_devices)
 register('srwm_step', Implementation(name='cpu', refusal=cpu_op.refusal, describe=cpu_op.describe))
 register(
     'srwm_step',

@@ -15,6 +15,14 @@ from .arguments import check_state_dtype, check_w
 OP = 'srwm_step_'
 
 
+def check_step_devices(
+    x: Tensor, w: Tensor, fast_weight_delta: Tensor, is_first: Tensor | None, _: bool, out: Tensor | None
+) -> None:
+    """All that tensors without memory are asked: torch would take a call with one of them for a call of none."""
+    others = {'w': w, 'fast_weight_delta': fast_weight_delta, 'is_first': is_first, 'out': out}
+    check_devices(OP, 'x', x.device, others)
+
+
 def check_step(
     x: Tensor,
     w: Tensor,
@@ -42,8 +50,7 @@ def check_step(
     if out is not None and (out.shape != y_shape or out.dtype != x.dtype):
         required = f'be {dtype_name(x.dtype)} {list(y_shape)}'
         raise wrong('out', required, f'{dtype_name(out.dtype)} {shape(out)}')
-    others = {'w': w, 'fast_weight_delta': fast_weight_delta, 'is_first': is_first, 'out': out}
-    check_devices(OP, 'x', x.device, others)
+    check_step_devices(x, w, fast_weight_delta, is_first, input_softmax, out)
     for label, tensor, dense in (('fast_weight_delta', fast_weight_delta, 2), ('out', out, 1)):
         if tensor is None:
             continue
@@ -52,6 +59,6 @@ def check_step(
             strides = f'strides {list(tensor.stride())}'
             raise wrong(label, f'have {last} dense and no memory in common with itself', strides)
         for other, given in (('x', x), ('w', w), ('out', out)):
-            if given is not None and given is not tensor and overlap(tensor, given):
+            if given is not None and other != label and overlap(tensor, given):
                 raise wrong(label, f'share no memory with {other}', 'one that does')
     check_finite(OP, 'w', w)

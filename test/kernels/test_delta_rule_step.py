@@ -81,6 +81,11 @@ WRONG = [
     ({'fast_weights': torch.zeros(2, 1, 3, 4)}, 'fast_weights must be float32 [2, 1, 4, 3]'),
     ({'is_first': torch.zeros(2)}, 'is_first must be bool [2], got float32 [2].'),
     ({'out': torch.zeros(2, 1, 4)}, 'out must be float32 [2, 1, 3], got float32 [2, 1, 4].'),
+    (
+        {'v': torch.zeros(2, 1, 3).to_sparse()},
+        'v must be a dense tensor (torch.strided), got a sparse_coo one.',
+    ),
+    ({'beta': torch.zeros(2, 1, device='meta')}, 'beta must lie on the device of q, cpu, got meta.'),
     ({'fast_weights': torch.zeros(1, 1, 4, 3).expand(2, -1, -1, -1)}, 'no memory in common with itself'),
     (
         {'q': BUFFER[:8].view(2, 1, 4), 'fast_weights': BUFFER[4:28].view(2, 1, 4, 3)},
@@ -106,6 +111,13 @@ def test_a_wrong_argument_is_named_and_nothing_is_written(
     state = arguments['fast_weights']
     assert isinstance(state, torch.Tensor)
     assert (state == 0).all()
+
+
+@pytest.mark.parametrize('implementation', ['reference', 'auto'])
+def test_the_output_cannot_be_an_input_itself(implementation: str) -> None:
+    q, k, v, beta, state = (torch.zeros(shape) for shape in ARGUMENTS.values())
+    with pytest.raises(KernelError, match='out must share no memory with v, got one that does'):
+        delta_rule_step_(q, k, v, beta, state, out=v, implementation=implementation)
 
 
 def test_it_refuses_to_drop_a_gradient_and_marks_the_state_as_changed(step: Callable) -> None:

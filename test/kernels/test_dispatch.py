@@ -49,6 +49,10 @@ WRONG = [
     ({'input_softmax': 1}, 'input_softmax must be a bool, got 1.'),
     ({'checkpoint_every': 0}, 'checkpoint_every must be None or a whole number of steps above 0, got 0.'),
     ({'checkpoint_every': 2.0}, 'checkpoint_every must be None or a whole number of steps above 0, got 2.0.'),
+    (
+        {'x': torch.zeros(3, 2, 1, 4).to_sparse()},
+        'x must be a dense tensor (torch.strided), got a sparse_coo one.',
+    ),
     ({'bptt': 'full'}, 'bptt must be "unroll" or "step", got \'full\'.'),
     ({'w': torch.zeros(1, 4, 16, device='meta')}, 'w must lie on the device of x, cpu, got meta.'),
     (
@@ -113,6 +117,10 @@ WRONG_DELTA = [
     ({'fast_weights': torch.zeros(2, 1, 5, 4)}, 'fast_weights must be [2, 1, 4, 5], or [1, 4, 5] for all'),
     ({'is_first': torch.zeros(3, 1, dtype=torch.bool)}, 'is_first must be bool [3, 2], got bool [3, 1].'),
     ({'k': torch.zeros(3, 2, 1, 4, device='meta')}, 'k must lie on the device of q, cpu, got meta.'),
+    (
+        {'beta': torch.zeros(3, 2, 1).to_sparse()},
+        'beta must be a dense tensor (torch.strided), got a sparse_coo',
+    ),
     ({'bptt': None}, 'bptt must be "unroll" or "step", got None.'),
     (
         {'checkpoint_every': True},
@@ -213,8 +221,27 @@ def test_explain_lists_what_would_serve_the_call_described() -> None:
     assert found.implementation == ('reference' if cpu_op.missing() else 'cpu')
     with pytest.raises(KernelError, match=r"device must name a device, got 'nowhere'"):
         explain('srwm', device='nowhere')
-    with pytest.raises(KernelError, match=r"op must be one of .*'srwm'.*got 'sum'"):
-        explain('sum', device='cpu')
+    for op in ('sum', ['srwm']):
+        with pytest.raises(KernelError, match=r"op must be one of .*'srwm'.*got "):
+            explain(op, device='cpu')
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'dtype': torch.int32}, r'dtype must be one of .*torch.float16\], got torch.int32'),
+        ({'dtype': 'float32'}, r"dtype must be one of .*, got 'float32'"),
+        ({'head_dim': 0}, 'head_dim must be a whole number of at least 1, got 0'),
+        ({'head_dim': '16'}, "head_dim must be a whole number of at least 1, got '16'"),
+        ({'output_dim': 2.0}, 'output_dim must be a whole number of at least 1, got 2.0'),
+        ({'bptt': 'full'}, 'bptt must be "unroll" or "step", got \'full\''),
+    ],
+    ids=str,
+)
+def test_explain_refuses_what_describes_no_call(changes: dict, message: str) -> None:
+    with pytest.raises(KernelError, match=f'explain: {message}') as raised:
+        explain('srwm', device='cpu', **changes)
+    assert raised.value.code == 'KERNEL_ARGUMENT'
 
 
 def test_auto_takes_the_first_in_the_order_of_preference_that_serves(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,14 +13,15 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPILER, EMULATOR = 'aarch64-linux-gnu-g++', 'qemu-aarch64-static'
 
 
-def test_neon_compiles_and_agrees_with_the_portable_form(tmp_path: Path) -> None:
+@pytest.mark.parametrize('op', ['srwm', 'delta_rule'])
+def test_neon_compiles_and_agrees_with_the_portable_form(op: str, tmp_path: Path) -> None:
     if platform.machine() == 'aarch64':
         pytest.skip('this machine runs NEON itself: the whole suite is its test')
     if shutil.which(COMPILER) is None:
         pytest.skip(f'no {COMPILER}: install g++-aarch64-linux-gnu to run it')
-    flags = ['-O2', '-std=c++20', '-fno-math-errno', '-ffp-contract=fast', '-w']
-    sources = [ROOT / 'kernels' / 'srwm' / 'cpu' / name for name in ('neon.cpp', 'portable.cpp')]
-    sources.append(Path(__file__).with_name('neon_check.cpp'))
+    flags = ['-O1', '-std=c++20', '-fno-math-errno', '-ffp-contract=fast', '-w']
+    sources = [ROOT / 'kernels' / op / 'cpu' / name for name in ('neon.cpp', 'portable.cpp')]
+    sources.append(Path(__file__).with_name('neon') / f'{op}.cpp')
     program = tmp_path / 'check'
     command = [COMPILER, '-static', *flags, *map(str, sources), '-o', str(program)]
     built = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)

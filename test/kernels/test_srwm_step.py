@@ -144,6 +144,11 @@ WRONG = [
         {'x': view(2, 1, 4), 'fast_weight_delta': view(2, 1, 4, 16, start=4)},
         'fast_weight_delta must share no memory with x, got one that does.',
     ),
+    (
+        {'x': torch.zeros(2, 1, 4).to_sparse()},
+        'x must be a dense tensor (torch.strided), got a sparse_coo one.',
+    ),
+    ({'w': torch.zeros(1, 4, 16, device='meta')}, 'w must lie on the device of x, cpu, got meta.'),
     ({'x': view(2, 1, 4), 'out': view(2, 1, 4)}, 'out must share no memory with x, got one that does.'),
     (
         {'fast_weight_delta': view(2, 1, 4, 16), 'out': view(2, 1, 4, start=120)},
@@ -167,6 +172,12 @@ def test_a_wrong_argument_is_named_and_nothing_is_written(
     assert f'srwm_step_: {message}' in raised.value.message
     state = arguments['fast_weight_delta']
     assert not isinstance(state, torch.Tensor) or (state == 0).all()
+
+
+def test_the_output_cannot_be_an_input_itself(implementation: str) -> None:
+    x, w, state = (torch.zeros(shape) for shape in ARGUMENTS.values())
+    with pytest.raises(KernelError, match='out must share no memory with x, got one that does'):
+        srwm_step_(x, w, state, input_softmax=True, out=x, implementation=implementation)
 
 
 def test_it_refuses_to_drop_a_gradient_and_marks_the_state_as_changed(implementation: str) -> None:

@@ -61,6 +61,7 @@ struct Kernels {
 
 extern const Kernels<float> kernels_avx512;
 extern const Kernels<float> kernels_avx2;
+extern const Kernels<float> kernels_neon;
 extern const Kernels<float> kernels_portable_float;
 extern const Kernels<double> kernels_portable_double;
 

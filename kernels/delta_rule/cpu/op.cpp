@@ -14,6 +14,8 @@ const Kernels<float>& chosen_kernels<float>() {
 #if defined(__x86_64__)
   if (srwm::instruction_set_level() == 2) return kernels_avx512;
   if (srwm::instruction_set_level() == 1) return kernels_avx2;
+#elif defined(__aarch64__)
+  if (srwm::instruction_set_level() == 1) return kernels_neon;
 #endif
   return kernels_portable_float;
 }

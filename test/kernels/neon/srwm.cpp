@@ -1,31 +1,8 @@
 // Runs the NEON kernels and the portable ones on the same numbers; prints the largest difference. For an emulator.
-#include <cmath>
-#include <cstdio>
-#include <vector>
-
-#include "../../kernels/srwm/cpu/args.h"
+#include "../../../kernels/srwm/cpu/args.h"
+#include "check.h"
 
 using namespace srwm;
-
-static uint32_t state = 1;
-static float draw() {
-  state = state * 1664525u + 1013904223u;
-  return float(state >> 8) / float(1 << 23) - 1.f;
-}
-static std::vector<float> fill(int64_t n, float scale) {
-  std::vector<float> v(n);
-  for (float& x : v) x = draw() * scale;
-  return v;
-}
-
-static double worst(const std::vector<float>& a, const std::vector<float>& b) {
-  double most = 0;
-  for (size_t i = 0; i < a.size(); i++) {
-    const double d = std::fabs(double(a[i]) - b[i]);
-    most = d > most || d != d ? d : most;
-  }
-  return most;
-}
 
 static double check(int64_t D, int64_t Y) {
   const int64_t T = 6, B = 2, H = 2, C = Y + 2 * D + 4, DP = (D + 15) / 16 * 16, YP = (Y + 15) / 16 * 16;
@@ -62,15 +39,4 @@ static double check(int64_t D, int64_t Y) {
   return worst(results[0], results[1]);
 }
 
-int main() {
-  double most = 0;
-  for (int64_t D : {1, 3, 5, 8, 16, 20, 28, 32, 64}) {
-    const double one = check(D, D), wide = check(D, D + 9);
-    if (!(one < 1e-4) || !(wide < 1e-4)) {
-      std::printf("D = %d: off by %g and %g\n", int(D), one, wide);
-      return 1;
-    }
-    most = std::fmax(most, std::fmax(one, wide));
-  }
-  std::printf("largest difference %g\n", most);
-}
+int main() { return all_sizes(check); }
