@@ -134,6 +134,10 @@ class Network(nn.Module):
                 after.append(delta)
         return self.policy(h), self.baseline(h).squeeze(-1), after
 
+    def state_shapes(self, batch: int) -> list[tuple[int, ...]]:
+        """Of the core's state before an unroll: fast weights minus slow ones, a layer each."""
+        return [(batch, *layer.w.shape) for layer in self.layers]
+
     def load(self, values: Mapping[str, Tensor]) -> dict[str, nn.Parameter]:
         """Takes over parameters by the project's names and returns its own by those names."""
         mine = {_project_name(name): parameter for name, parameter in self.named_parameters()}

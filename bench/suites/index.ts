@@ -10,6 +10,7 @@ import { overheadRow } from './overhead.ts';
 import { typesRow } from './types.ts';
 import { largeReadyRow, traceRow } from './large-graph.ts';
 import { pythonCallRow } from './python-call.ts';
+import { rivalCases, rivalRow } from './rivals.ts';
 import { fmaShareRow, kernelCases, kernelRow } from './kernels.ts';
 import { gpuMeasurements } from './kernels-gpu.ts';
 import { staticCudaRow } from './kernels-static.ts';
@@ -51,6 +52,7 @@ export const suites = {
     { name: 'update/srwm', measure: (bench: Bench) => updateRow(bench, 'srwm') },
     { name: 'end_to_end/feed_forward', measure: (bench: Bench) => endToEndRow(bench, 'feed_forward') },
     { name: 'end_to_end/srwm', measure: (bench: Bench) => endToEndRow(bench, 'srwm') },
+    ...rivalCases.map((one) => ({ name: one.name, measure: (bench: Bench) => rivalRow(bench, one) })),
   ],
 } as const satisfies Record<string, readonly Measurement[]>;
 

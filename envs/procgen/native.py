@@ -104,8 +104,13 @@ class NativeInstance:
         options: Mapping[str, int | bool],
         rand_seed: int,
         rows: Mapping[str, Sequence[int]],
+        *,
+        num_threads: int = 0,
     ) -> None:
-        """`rows` has the addresses of each field of the layout; rewards and `is_first` are contiguous."""
+        """`rows` has the addresses of each field of the layout; rewards and `is_first` are contiguous.
+
+        Without threads of the library's own, `libenv_act` has stepped all when it returns; with them it has only begun.
+        """
         self._library = library
         self._count = len(games)
         values: dict[str, bytes | int | bool] = {
@@ -114,7 +119,7 @@ class NativeInstance:
             'env_name': ','.join(games).encode(),
             'resource_root': library.assets,
             'num_actions': NUM_ACTIONS,
-            'num_threads': 0,
+            'num_threads': num_threads,
             'debug_mode': 0,
             'render_human': False,
         }

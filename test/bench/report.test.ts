@@ -60,6 +60,7 @@ test('keeps each row in the suite of the first part of its name', () => {
   const parts: Record<string, string> = {
     update: 'train',
     end_to_end: 'train',
+    rivals: 'train',
     python: 'bridge',
     trace: 'graph',
     types: 'graph',
@@ -83,6 +84,10 @@ test('knows every row that has a goal to reach, under its stable name', () => {
       'bridge/share',
       'bridge/round_trip',
       'bridge/grpc',
+      'rivals/cleanrl',
+      'rivals/cleanrl_tuned',
+      'rivals/torchbeast',
+      'rivals/torchbeast_tuned',
       'env/procgen',
       'graph/ready',
     ]),
