@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -11,8 +11,10 @@ from torch import Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.traceback import preserve_node_meta
 
+from srwm.worker.engine.affine import Affine
 from srwm.worker.engine.build import build_part, first_values
 from srwm.worker.engine.calls import DTYPES
+from srwm.worker.engine.diagonal import DiagonalLoop, is_diagonal
 from srwm.worker.messages_gen import GraphSpec, NodeSpec
 
 log = logging.getLogger('srwm.worker')
@@ -125,6 +127,25 @@ class Scan(torch.nn.Module):
         self.stepped = plan.stepped
         self.constant = constant
         self.outputs = outputs
+        self._diagonal = self._diagonal_loop(plan)
+
+    def _diagonal_loop(self, plan: Plan) -> DiagonalLoop | None:
+        """The loop with a backward pass of its own, where the body allows it."""
+        if self.num_carry != 1 or not is_diagonal(self.body, plan.core):
+            return None
+        names = {0: 'before', self.outputs[0]: 'after'}
+        kinds = [names.get(value, 'other') for value in self.core_stacked]
+        others = [v for v, kind in zip(self.core_stacked, kinds, strict=True) if kind == 'other']
+        batched = self._batched(plan.core, [0, *self.core_in], [self.outputs[0], *others], self.constant)
+        affine = Affine(self.body, plan.core, first_values(self.body), self.stepped)
+        return DiagonalLoop(
+            self._steps,
+            batched.forward,
+            kinds,
+            self.core_in,
+            affine if affine.holds() else None,
+            reverse=self.reverse,
+        )
 
     def _batched(self, nodes: list[int], inputs: list[int], outputs: list[int], constant: set[int]) -> Any:
         """The part for all steps at once: vmap over every input that has a time dimension, traced flat."""
@@ -162,27 +183,56 @@ class Scan(torch.nn.Module):
         return (*carries, *(self._result(value, values) for value in self.outputs[self.num_carry :]))
 
     def _loop(self, values: dict[int, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        carries = [values[v] for v in range(self.num_carry)]
+        sources = [values[v] for v in self.core_in]
+        if self._diagonal is not None and _wants_gradients([*carries, *sources]):
+            last, *stacked = self._diagonal(carries[0], sources)
+            return [last], stacked
+        return self._looped(carries, sources)[:2]
+
+    def _steps(self, carry: Tensor, sources: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """The loop over one carry, all of whose values it returns."""
+        _, stacked, carries = self._looped([carry], sources)
+        return [now[0] for now in carries], stacked
+
+    def _looped(
+        self, carries: Sequence[Tensor], sources: Sequence[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor], list[tuple[Tensor, ...]]]:
+        """The last carries, the stacked values, and the carries after each step in the order of the loop."""
         # unbind, never x[t]: the backward pass of an index zero-fills the whole tensor at every step.
         columns = [
-            values[v].unbind(0) if v in self.stepped else (values[v],) * self.length for v in self.core_in
+            source.unbind(0) if v in self.stepped else (source,) * self.length
+            for v, source in zip(self.core_in, sources, strict=True)
         ]
-        carries = [values[v] for v in range(self.num_carry)]
+        count = self.num_carry
+        now = tuple(carries)
+        every: list[tuple[Tensor, ...]] = []
         rows: list[tuple[Tensor, ...]] = []
         step = self.core.forward
         times = range(self.length - 1, -1, -1) if self.reverse else range(self.length)
         for t in times:
-            made = step(*carries, *[column[t] for column in columns])
-            carries = list(made[: self.num_carry])
-            rows.append(made[self.num_carry :])
+            made = step(*now, *[column[t] for column in columns])
+            now = made[:count]
+            every.append(now)
+            rows.append(made[count:])
         if self.reverse:
             rows.reverse()
-        return carries, [torch.stack(column) for column in zip(*rows, strict=True)]
+        return list(now), [torch.stack(column) for column in zip(*rows, strict=True)], every
 
     def _result(self, value: int, values: dict[int, Tensor]) -> Tensor:
         """A result that does not change from step to step is repeated."""
         if value not in self.constant:
             return values[value]
         return values[value].unsqueeze(0).expand(self.length, *values[value].shape)
+
+
+def _wants_gradients(tensors: Sequence[Tensor]) -> bool:
+    """Not while a part of another scan is made batched: its calls must be seen one by one."""
+    return (
+        torch.is_grad_enabled()
+        and any(tensor.requires_grad for tensor in tensors)
+        and not torch._C._are_functorch_transforms_active()
+    )
 
 
 _PARTS = ('invariant', 'hoisted', 'core', 'sunk')

@@ -1,0 +1,179 @@
+"""The loop of a scan whose carry goes through functions of one element only, with a backward pass of its own.
+
+With such a body every element of a carry depends on the same element of the carry before it and on nothing else of
+it: the Jacobian of a step is diagonal. So the loop runs without autograd, and its backward pass needs one
+multiplication and addition a step instead of a graph of a node for every call: the diagonals of all steps at once, then
+
+    G[t] = dL/dy[t] + q[t + 1] + J[t + 1] * G[t + 1],    q[t]: what other results of step t pass back to its carry,
+
+then the gradients of everything else the body reads, for all steps at once. Values are those of the plain loop, bit
+for bit; gradients are the same sums in another order. Discounted returns and sums, leaky and gated elementwise
+cores are of this kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from srwm.worker.engine.affine import Affine
+from srwm.worker.messages_gen import GraphSpec
+
+_UNARY = (
+    'neg abs sign exp log log1p sqrt rsqrt sin cos tan relu elu gelu silu sigmoid tanh softplus reciprocal exp2 '
+    'expm1 erf leaky_relu mish selu celu hardtanh hardswish hardsigmoid log_sigmoid detach clamp'
+)
+_BINARY = (
+    'add sub rsub mul div maximum minimum pow eq ne lt le gt ge where logical_and logical_or logical_not'
+)
+ELEMENTWISE = frozenset([*_UNARY.split(), *_BINARY.split(), 'masked_fill', '_to_copy'])
+"""Names, without `aten.` and overload, of operations whose result has each element from the same one of its inputs."""
+
+
+def is_diagonal(body: GraphSpec, core: Sequence[int]) -> bool:
+    """Whether the nodes `core`, with one carry, are functions of one element of it."""
+    carry = body.inputs[0]
+    if not core or not carry.dtype.startswith(('float', 'bfloat')):
+        return False
+    nodes = [body.nodes[index] for index in core]
+    return all(
+        node.op.startswith('aten.')
+        and node.op.split('.')[1] in ELEMENTWISE
+        and all(list(result.shape) == list(carry.shape) for result in node.results)
+        for node in nodes
+    )
+
+
+class DiagonalLoop:
+    """`run` is the plain loop: (carry, sources) to the carries after each step, in order, and the stacked values."""
+
+    def __init__(
+        self,
+        run: Callable[[Tensor, Sequence[Tensor]], tuple[list[Tensor], list[Tensor]]],
+        batched: Callable[..., tuple[Tensor, ...]],
+        kinds: Sequence[str],
+        sources: Sequence[int],
+        affine: Affine | None,
+        *,
+        reverse: bool,
+    ) -> None:
+        """`kinds` says of each stacked value whether it is the carry 'before' or 'after' its step, or an 'other' one;
+        `sources` are the values that the steps read beside the carry, `affine` is what the body is, if it is that.
+
+        `batched(carries before, *sources)` gives the carries after and the other stacked values, for all steps at once.
+        """
+        self.run, self.reverse, self.kinds = run, reverse, tuple(kinds)
+        self._batched, self._sources, self._affine = batched, sources, affine
+
+    def __call__(self, carry: Tensor, sources: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The last carry, then the stacked values."""
+        return _Loop.apply(self, carry, *sources)
+
+    def gradients(
+        self,
+        carry: Tensor,
+        after: Tensor,
+        sources: Sequence[Tensor],
+        needs: Sequence[bool],
+        given: tuple[Tensor | None, Sequence[Tensor | None]],
+    ) -> tuple[Tensor | None, list[Tensor | None]]:
+        """Of the first carry and of each source, from those of the last carry and of the stacked values."""
+        last, stacked = given
+        by_kind = {
+            kind: [g for k, g in zip(self.kinds, stacked, strict=True) if k == kind and g is not None]
+            for kind in ('before', 'after')
+        }
+        total = _sum(by_kind['after'], after)
+        back = _sum(by_kind['before'], after) if by_kind['before'] else None
+        wanted = {v for v, need in zip(self._sources, needs, strict=True) if need}
+        if self._affine is not None and 'other' not in self.kinds and self._affine.adds_only(wanted):
+            named = dict(zip(self._sources, sources, strict=True))
+            start = self._accumulate(total, self._affine.factor(carry, named), back, last)
+            found = self._affine.gradients(total, named, wanted)
+            return start, [found.get(value) for value in self._sources]
+        first = carry.unsqueeze(0)
+        before = torch.cat([after[1:], first] if self.reverse else [first, after[:-1]])
+        with torch.enable_grad():
+            before = before.requires_grad_()
+            leaves = [s.detach().requires_grad_(need) for s, need in zip(sources, needs, strict=True)]
+            carries, *others = self._batched(before, *leaves)
+        other_grads = [g for kind, g in zip(self.kinds, stacked, strict=True) if kind == 'other']
+        made = [(o, g) for o, g in zip(others, other_grads, strict=True) if g is not None and o.requires_grad]
+        diagonal = _gradient([(carries, torch.ones_like(carries))], before)
+        passed = _gradient(made, before)
+        if passed is not None:
+            back = passed if back is None else back + passed
+        start = self._accumulate(total, diagonal, back, last)
+        roots = [(carries, total), *made] if carries.requires_grad else made
+        if not wanted or not roots:
+            return start, [None] * len(leaves)
+        outputs, grads = zip(*roots, strict=True)
+        asked = [leaf for leaf, need in zip(leaves, needs, strict=True) if need]
+        found = iter(torch.autograd.grad(outputs, asked, grads, allow_unused=True))
+        return start, [next(found) if need else None for need in needs]
+
+    def _accumulate(
+        self, total: Tensor, diagonal: Tensor | None, back: Tensor | None, last: Tensor | None
+    ) -> Tensor | None:
+        """Makes `total`, what stacked carries pass back, the gradients of all carries; returns that of the first."""
+        order = list(range(len(total)))
+        if not self.reverse:
+            order.reverse()
+        rows = total.unbind(0)
+        if last is not None:
+            rows[order[0]].add_(last)
+        if back is not None:
+            total[1:].add_(back[:-1]) if self.reverse else total[:-1].add_(back[1:])
+        start = None if back is None else back[order[-1]]
+        if diagonal is None:
+            return start
+        factors = diagonal.unbind(0) if diagonal.dim() == total.dim() else (diagonal,) * len(total)
+        for later, earlier in pairwise(order):
+            rows[earlier].addcmul_(factors[later], rows[later])
+        passed = factors[order[-1]] * rows[order[-1]]
+        return passed if start is None else passed.add_(start)
+
+
+def _sum(gradients: list[Tensor], like: Tensor) -> Tensor:
+    """A tensor of the caller's own, which it may write to."""
+    if not gradients:
+        return torch.zeros_like(like)
+    total = gradients[0].clone(memory_format=torch.contiguous_format)
+    for gradient in gradients[1:]:
+        total += gradient
+    return total
+
+
+def _gradient(roots: list[tuple[Tensor, Tensor]], of: Tensor) -> Tensor | None:
+    roots = [(output, gradient) for output, gradient in roots if output.requires_grad]
+    if not roots:
+        return None
+    outputs, gradients = zip(*roots, strict=True)
+    return torch.autograd.grad(outputs, of, gradients, retain_graph=True, allow_unused=True)[0]
+
+
+class _Loop(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, loop: DiagonalLoop, carry: Tensor, *sources: Tensor) -> tuple[Tensor, ...]:
+        rows, stacked = loop.run(carry, sources)
+        kept = next((s for s, kind in zip(stacked, loop.kinds, strict=True) if kind == 'after'), None)
+        if kept is None:
+            kept = torch.stack(rows[::-1] if loop.reverse else rows)
+        ctx.loop = loop
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(carry, kept, *sources)
+        return (rows[-1], *stacked)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *given: Tensor | None) -> tuple[Any, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        last, *stacked = given
+        carry, after, *sources = ctx.saved_tensors
+        needs = ctx.needs_input_grad[2:]
+        start, found = ctx.loop.gradients(carry, after, sources, needs, (last, stacked))
+        return (None, start if ctx.needs_input_grad[1] else None, *found)
