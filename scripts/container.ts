@@ -66,7 +66,8 @@ async function build(): Promise<void> {
 
 /** Runs what `docker run IMAGE <words>` would: the image's own entrypoint, user, folder and variables. */
 function command(container: string, config: ImageConfig, words: readonly string[]): string[] {
-  const environment = config.Env.flatMap((pair) => ['--env', pair]);
+  // No engine, so that tini is not the first process: it has to be told to look after orphans all the same.
+  const environment = [...config.Env, 'TINI_SUBREAPER=1'].flatMap((pair) => ['--env', pair]);
   return [
     'run',
     '--isolation',

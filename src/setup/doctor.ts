@@ -80,7 +80,7 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
     checkSetup(places, options.isSetUp),
     checkTorch(probed),
     checkDevices(probed),
-    checkCompiler(environment),
+    checkCompiler(environment, probed),
     checkProcgen(journal),
     checkKernels(probed),
     checkDisk(places, options.isSetUp),
@@ -144,9 +144,12 @@ function checkDevices(probed: Probed): Check {
   return good('devices', probed.report.devices.map(([name, about]) => `${name} (${about})`).join(', '));
 }
 
-function checkCompiler(environment: ProcessEnvironment): Check {
+/** Only what is not compiled yet needs a compiler: an image carries the kernels without one. */
+function checkCompiler(environment: ProcessEnvironment, probed: Probed): Check {
   const compiler = findCompiler(environment);
   if (compiler !== null) return good('compiler', compiler);
+  if (!environment['CXX'] && 'report' in probed && isCompiled(probed.report.kernels))
+    return good('compiler', 'none, and none is needed: the kernels are compiled');
   const named = environment['CXX']
     ? `CXX=${environment['CXX']} is not a program`
     : 'no c++, g++ or clang++ on the PATH';
@@ -176,13 +179,16 @@ function checkKernels(probed: Probed): Check {
   const found = kernels
     .map((one) => `${one.op} on ${one.device}: ${one.implementation}, ${one.reason}`)
     .join('; ');
-  if (kernels.every((one) => one.device !== 'cpu' || one.implementation !== 'reference'))
-    return good('kernels', found);
+  if (isCompiled(kernels)) return good('kernels', found);
   return bad(
     'kernels',
     found,
     `Mend the compiler if it is at fault, then: ${SET_UP} Until then the reference serves, slowly.`,
   );
+}
+
+function isCompiled(kernels: TorchProbe['kernels']): boolean {
+  return kernels.every((one) => one.device !== 'cpu' || one.implementation !== 'reference');
 }
 
 function checkDisk(places: Places, isSetUp: boolean): Check {

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -261,3 +262,19 @@ describe.skipIf(!isReady)(
     );
   },
 );
+
+test.skipIf(!isReady)('srwm doctor wants no compiler once the kernels are compiled', async () => {
+  const bin = path.join(runFolder(), '..');
+  symlinkSync('/usr/bin/env', path.join(bin, 'env'));
+  const { stdout } = await execa(process.execPath, ['--import', 'tsx', SRWM, 'doctor', '--json'], {
+    cwd: root,
+    env: { PATH: bin },
+    extendEnv: true,
+    reject: false,
+  });
+  const { checks } = JSON.parse(stdout) as { checks: { name: string; ok: boolean; found: string }[] };
+  const compiled = checks.find(({ name }) => name === 'kernels')?.ok;
+  const compiler = checks.find(({ name }) => name === 'compiler');
+  expect(compiler?.ok).toBe(compiled);
+  expect(compiler?.found).toContain(compiled ? 'none is needed' : 'no c++, g++ or clang++ on the PATH');
+});
