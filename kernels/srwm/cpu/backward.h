@@ -20,6 +20,8 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
   Workspace<S> space;
   S *W, *G, *dW, *v, *u, *dpre, *x, *difference, *zero, *r, *p, *r_x;
   V part_sum[4];
+  // What a stage of wait() leaves to the next: sums for q and k; the shift, then the sum, of x.
+  V between[3];
   // The chain at hand, its next step, and whether that one is between wait() and work().
   const Backward<S>* f;
   Span s;
@@ -29,6 +31,8 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
   // w gets the sum of all updates of G. While G still holds the final state's cotangent they are summed apart from it:
   // subtracting it at the end would cancel most digits.
   bool mixed;
+  // Whether dW holds anything: until an episode ends, what w gets is what the state gets.
+  bool apart;
 
   BackwardChain(int64_t head_dim, int64_t output_dim)
       : M(head_dim, output_dim), space(3 * P() * DP() + 2 * APART + 3 * P() + 6 * DP()) {
@@ -126,28 +130,6 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
     });
   }
 
-  // dpre of q, k and beta from r = W u and p = G insertion, with both softmax derivatives; q - k.
-  inline void gradient_of_logits(const S* q, const S* k, const S* beta) {
-    V q_dot = A::fill(0), k_dot = A::fill(0);
-    for (int64_t i = 0; i < DP(); i += 16) {
-      const V ri = A::load(r + i), pi = A::sub(A::load(p + i), ri);
-      A::store(p + i, pi);
-      q_dot = A::fma(A::load(q + i), ri, q_dot);
-      k_dot = A::fma(A::load(k + i), pi, k_dot);
-    }
-    q_dot = A::fill(A::sum(q_dot));
-    k_dot = A::fill(A::sum(k_dot));
-    for (int64_t i = 0; i < DP(); i += 16) {
-      const V qi = A::load(q + i), ki = A::load(k + i);
-      A::store(dpre + YP() + i, A::mul(qi, A::sub(A::load(r + i), q_dot)));
-      A::store(dpre + YP() + DP() + i, A::mul(ki, A::sub(A::load(p + i), k_dot)));
-      A::store(difference + i, A::sub(qi, ki));
-    }
-    S sums[16];
-    A::store(sums, A::row_sums4(part_sum));
-    for (int i = 0; i < 4; i++) dpre[YP() + 2 * DP() + i] = (1 - beta[i]) * sums[i];
-  }
-
   // dx_t from W dpre.
   inline void store_dx(int64_t t) {
     if (f->geometry.input_softmax) {
@@ -185,13 +167,13 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
     }
   }
 
-  // One sweep over the groups: of the step at hand (`accumulate_it`), of the step before it (`walk_it`), whose k,
-  // insertion and beta are given. Matrices that outgrow the first-level cache are read once for both.
-  __attribute__((noinline)) void sweep(bool accumulate_it, bool walk_it, const S* k) {
+  // One sweep over groups `from` to `to` - 1: of the step at hand (`accumulate_it`), of the step before it (`walk_it`), whose
+  // k, insertion and beta are given. Matrices that outgrow the first-level cache are read once for both.
+  __attribute__((noinline)) void sweep(bool accumulate_it, bool walk_it, const S* k, int64_t from, int64_t to) {
     const S *insertion = k + DP(), *beta = insertion + P();
-    if (walk_it)
+    if (walk_it && from == 0)
       for (V& sum : part_sum) sum = A::fill(0);
-    this->groups([&](auto n, int64_t group) __attribute__((always_inline)) {
+    this->groups(from, to, [&](auto n, int64_t group) __attribute__((always_inline)) {
       if (accumulate_it) accumulate(n, group, k);
       if (walk_it) walk_back(n, group, k, insertion, beta);
     });
@@ -210,45 +192,81 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
   void begin(const Backward<S>& backward, int64_t chain) {
     take(backward, chain);
     t = s.end - 1;
-    mixed = f->ddelta_out.data != nullptr;
-    std::memset(dW, 0, P() * DP() * sizeof(S));
+    mixed = apart = f->ddelta_out.data != nullptr;
+    if (apart) std::memset(dW, 0, P() * DP() * sizeof(S));
     if (mixed) this->load(G, f->ddelta_out.data + s.n * f->ddelta_out.n + s.h * f->ddelta_out.h, nullptr);
     else std::memset(G, 0, P() * DP() * sizeof(S));
     if (!more()) return;
     this->load(W, w, f->delta_out.data + s.n * f->delta_out.n + s.h * f->delta_out.h);
     const S* k = saved_at(t) + DP();
     project(mixed ? k : nullptr);
-    sweep(false, true, k);
+    sweep(false, true, k, 0, CV());
   }
 
   inline bool more() const { return t >= s.begin; }
 
-  // dpre, and x and q - k, which it is multiplied by.
   __attribute__((noinline)) void wait() {
-    if (t - PREFETCH >= s.begin) prefetch_rows(t - PREFETCH);
-    const S *q = saved_at(t), *k = q + DP(), *beta = k + DP() + P();
-    load_dy(t);
-    gradient_of_logits(q, k, beta);
-    this->load_x(x, f->x, s, t, f->geometry.input_softmax);
-    waited = true;
+    stage<0>();
+    stage<1>();
+    stage<2>();
   }
 
-  __attribute__((noinline)) void work() {
-    const bool first = is_first(f->geometry, s, t), walk = t > s.begin;
+  // dx of the step behind; dpre of q, k and beta from r = W u and p = G insertion, with both softmax derivatives; x and q - k.
+  template <int Stage>
+  inline void stage() {
+    const S *q = saved_at(t), *k = q + DP(), *beta = k + DP() + P();
+    const bool softmax_x = f->geometry.input_softmax;
+    if constexpr (Stage == 0) {
+      if (t + 1 < s.end) store_dx(t + 1);
+      if (t - PREFETCH >= s.begin) prefetch_rows(t - PREFETCH);
+      load_dy(t);
+      this->load_row(x, f->x, s, t, D(), DP());
+      V q_dot = A::fill(0), k_dot = A::fill(0);
+      for (int64_t i = 0; i < DP(); i += 16) {
+        const V ri = A::load(r + i), pi = A::sub(A::load(p + i), ri);
+        A::store(p + i, pi);
+        q_dot = A::fma(A::load(q + i), ri, q_dot);
+        k_dot = A::fma(A::load(k + i), pi, k_dot);
+      }
+      between[0] = A::fill(A::sum(q_dot));
+      between[1] = A::fill(A::sum(k_dot));
+      if (softmax_x) between[2] = this->shift(x);
+    } else if constexpr (Stage == 1) {
+      for (int64_t i = 0; i < DP(); i += 16) {
+        const V qi = A::load(q + i), ki = A::load(k + i);
+        A::store(dpre + YP() + i, A::mul(qi, A::sub(A::load(r + i), between[0])));
+        A::store(dpre + YP() + DP() + i, A::mul(ki, A::sub(A::load(p + i), between[1])));
+        A::store(difference + i, A::sub(qi, ki));
+      }
+      S sums[16];
+      A::store(sums, A::row_sums4(part_sum));
+      for (int i = 0; i < 4; i++) dpre[YP() + 2 * DP() + i] = (1 - beta[i]) * sums[i];
+      if (softmax_x) between[2] = this->exponentials(x, x, between[2]);
+    } else if constexpr (Stage == 2) {
+      if (softmax_x) this->divide(x, between[2]);
+      waited = true;
+    }
+  }
+
+  // Meanwhile another chain, if there is one, waits.
+  __attribute__((noinline)) void work(BackwardChain* other) {
+    const bool first = is_first(f->geometry, s, t), walk = t > s.begin && !first;
     if (mixed) {
       this->add_outer(dW, P(), u, difference);
       this->add_outer(dW, P(), dpre, x);
     }
-    const S* before = walk ? saved_at(t - 1) + DP() : zero;
-    if (!walk || first) {
-      sweep(true, false, before);
-    } else if (DP() <= 16) {
-      sweep(true, false, before);
-      sweep(false, true, before);
+    const S* before = t > s.begin ? saved_at(t - 1) + DP() : zero;
+    if constexpr (M::is_small) {
+      sweep(true, false, before, 0, 2);
+      if (other) other->template stage<0>();
+      sweep(true, false, before, 2, CV());
+      if (other) other->template stage<1>();
+      if (walk) sweep(false, true, before, 0, 2);
+      if (other) other->template stage<2>();
+      if (walk) sweep(false, true, before, 2, CV());
     } else {
-      sweep(true, true, before);
+      sweep(true, walk, before, 0, CV());
     }
-    store_dx(t);
     if (first) leave_episode(before);
     t--;
     waited = false;
@@ -256,20 +274,29 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
 
   void end() {
     const int64_t matrix = (s.n * f->geometry.H + s.h) * D() * C();
-    if (f->ddelta) this->store(f->ddelta + matrix, G);
+    if (s.begin < s.end) store_dx(s.begin);
+    S *const of_state = f->ddelta ? f->ddelta + matrix : nullptr, *const of_w = f->dw_partial + matrix;
+    if (of_state) this->store(of_state, G);
+    if (!apart) {
+      if (of_state) std::memcpy(of_w, of_state, D() * C() * sizeof(S));
+      else this->store(of_w, G);
+      return;
+    }
     if (!mixed) this->add(dW, G);
-    this->store(f->dw_partial + matrix, dW);
+    this->store(of_w, dW);
   }
 
   // Step t was the first of its episode: G begins anew, and W at the end of the episode before it.
   void leave_episode(const S* before) {
+    if (!apart) std::memset(dW, 0, P() * DP() * sizeof(S));
     if (!mixed) this->add(dW, G);
     mixed = false;
+    apart = true;
     std::memset(G, 0, P() * DP() * sizeof(S));
     if (t == s.begin) return;
     replay(t);
     project(nullptr);
-    sweep(false, true, before);
+    sweep(false, true, before, 0, CV());
   }
 
   inline void prefetch_rows(int64_t at) const {

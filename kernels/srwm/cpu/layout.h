@@ -48,16 +48,16 @@ SRWM_INLINE void prefetch_to_write(void* base, int64_t at, int64_t count, int64_
 // plain products (`work`).
 template <class Chain>
 void finish(Chain& chain) {
-  if (chain.waited) chain.work();
+  if (chain.waited) chain.work(nullptr);
   while (chain.more()) {
     chain.wait();
-    chain.work();
+    chain.work(nullptr);
   }
   chain.end();
 }
 
-// Runs chains first to last - 1. Where the matrices of two fit the first-level cache they take turns, so that the
-// processor fills the waits of one with the work of the other.
+// Runs chains first to last - 1. Where the matrices of two fit the first-level cache they take turns: while one works, the
+// other waits, stage by stage, because the processor looks only some hundred instructions ahead for what it can do meanwhile.
 template <class Chain, class F>
 void run_chains(const F& f, int64_t first, int64_t last) {
   Chain a(f.geometry.D, f.geometry.Y);
@@ -67,12 +67,10 @@ void run_chains(const F& f, int64_t first, int64_t last) {
     for (; c + 1 < last; c += 2) {
       a.begin(f, c);
       b.begin(f, c + 1);
-      while (a.more()) {
-        a.wait();
-        if (b.waited) b.work();
-        if (!b.more()) break;
-        b.wait();
-        a.work();
+      if (a.more()) a.wait();
+      while (a.waited && b.more()) {
+        a.work(&b);
+        if (a.more()) b.work(&a);
       }
       finish(a);
       finish(b);
@@ -88,7 +86,7 @@ template <class A, int HeadDim, int OutputDim>
 struct Layout {
   using S = typename A::S;
   using V = typename A::V;
-  static constexpr bool is_small = HeadDim == 16 && OutputDim == 16;
+  static constexpr bool is_small = HeadDim == 16 && OutputDim == 16 && A::block == 4;
   Size<HeadDim> head;
   Size<OutputDim> out;
 
@@ -190,16 +188,22 @@ struct Layout {
     if (softmax_it) softmax(to, to);
   }
 
-  // Writes the pads of p too; `to` may be p.
-  inline void softmax(S* p, S* to) const {
+  // The softmax of a row, as three stages that each wait for the one before. Writes the pads of p too; `to` may be p.
+  inline void softmax(S* p, S* to) const { divide(to, exponentials(p, to, shift(p))); }
+  inline V shift(S* p) const {
     for (int64_t i = D(); i < DP(); i++) p[i] = p[0];
     V m = A::load(p);
     for (int64_t i = 1; i < DV(); i++) m = A::max(m, A::load(p + 16 * i));
-    m = A::fill(A::max_lane(m));
-    for (int64_t i = 0; i < DV(); i++) A::store(to + 16 * i, A::exp(A::sub(A::load(p + 16 * i), m)));
+    return A::fill(A::max_lane(m));
+  }
+  inline V exponentials(const S* p, S* to, V shift) const {
+    for (int64_t i = 0; i < DV(); i++) A::store(to + 16 * i, A::exp(A::sub(A::load(p + 16 * i), shift)));
     for (int64_t i = D(); i < DP(); i++) to[i] = 0;
     V sum = A::load(to);
     for (int64_t i = 1; i < DV(); i++) sum = A::add(sum, A::load(to + 16 * i));
+    return sum;
+  }
+  inline void divide(S* to, V sum) const {
     const V scale = A::fill(S(1) / A::sum(sum));
     for (int64_t i = 0; i < DV(); i++) A::store(to + 16 * i, A::mul(A::load(to + 16 * i), scale));
   }

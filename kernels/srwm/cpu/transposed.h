@@ -21,15 +21,16 @@ struct Transposed : Layout<A, HeadDim, OutputDim> {
     return behind >= 16 ? 16 : (behind + 3) / 4 * 4;
   }
 
-  // Calls f(number of columns, group) for the groups in order.
+  // Calls f(number of columns, group) for groups `from` to `to` - 1 in order.
   template <class F>
-  inline __attribute__((always_inline)) void groups(F&& f) const {
+  inline __attribute__((always_inline)) void groups(int64_t from, int64_t to, F&& f) const {
     constexpr bool full = HeadDim > 0 && HeadDim % 16 == 0 && OutputDim % 16 == 0;
-    for (int64_t g = 0; g + 1 < CV(); g++) {
+    const int64_t last = CV() - 1;
+    for (int64_t g = from; g < to && g < last; g++) {
       if constexpr (full) f(Int<16>{}, g);
       else f(Count{columns_of(g)}, g);
     }
-    f(Int<4>{}, CV() - 1);
+    if (to > last) f(Int<4>{}, last);
   }
 
   // M [P, DP] <- the transpose of a + b, both [D, C]; b may be null. Once a chain: all sizes share one copy of the code.
@@ -94,14 +95,16 @@ struct Transposed : Layout<A, HeadDim, OutputDim> {
   SRWM_INLINE V some(const S* from, int64_t count) {
     if (count == 16) return A::load(from);
     S lanes[16] = {};
-    for (int64_t i = 0; i < count; i++) lanes[i] = from[i];
+    if (count == 4) std::memcpy(lanes, from, 4 * sizeof(S));
+    else for (int64_t i = 0; i < count; i++) lanes[i] = from[i];
     return A::load(lanes);
   }
   SRWM_INLINE void store_some(S* to, V v, int64_t count) {
     if (count == 16) return A::store(to, v);
     S lanes[16];
     A::store(lanes, v);
-    for (int64_t i = 0; i < count; i++) to[i] = lanes[i];
+    if (count == 4) std::memcpy(to, lanes, 4 * sizeof(S));
+    else for (int64_t i = 0; i < count; i++) to[i] = lanes[i];
   }
 };
 
