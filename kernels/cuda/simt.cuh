@@ -48,6 +48,10 @@ DEVICE int opaque(int v) {
   asm volatile("" : "+r"(v));
   return v;
 }
+DEVICE int64 opaque(int64 v) {
+  asm volatile("" : "+l"(v));
+  return v;
+}
 
 DEVICE float from_half(unsigned short bits) {
   float r;

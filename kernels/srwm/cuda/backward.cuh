@@ -8,7 +8,7 @@
 // The cotangent of the final state is kept out of G: what it adds to k G and G insertion of each step depends on nothing that
 // the loop makes, and is summed in a first pass. So w gets the sum of all updates of G without cancelling anything.
 #pragma once
-#include "chain.cuh"
+#include "columns.cuh"
 
 template <class IO>
 struct BackwardArguments {
@@ -31,9 +31,11 @@ struct BackwardTeam : Columns<Head, Out> {
   // Columns of a row's part, how far apart the parts lie in shared memory, and what all of them take there.
   static constexpr int R = (P + PARTS - 1) / PARTS, STRIDE = round_up(R, 4), PP = STRIDE * PARTS;
   static constexpr int SCRATCH = LANES * (SLOTS + 1);
+  // Columns of W's rows that a lane keeps in shared memory, its own and nobody else's: at D = 64 its registers end before its state.
+  static constexpr int HOME = R > 32 ? 12 : 0;
   static constexpr int U = 0, INSERTION = U + 2 * PP, DPRE = INSERTION + 2 * PP, K = DPRE + PP, DIFFERENCE = K + 2 * DP,
                        X = DIFFERENCE + 2 * DP, DX = X + 2 * DP, SUMS = DX + 2 * DP, DOTS = SUMS + 4 * Warps,
-                       SHARED_SIZE = round_up(DOTS + 2 * Warps, 4);
+                       HOMES = round_up(DOTS + 2 * Warps, 4), SHARED_SIZE = HOMES + HOME * LANES;
   static_assert(PARTS >= 2 && PARTS <= 32, "a row's lanes lie in one warp");
 
   // What one step reads from memory: two steps ahead what the look-ahead needs, one step ahead the rest.
@@ -48,7 +50,7 @@ struct BackwardTeam : Columns<Head, Out> {
   const Chain c;
   float* const s;
   const int thread, lane, warp, e, h;
-  float G[SLOTS][DP], Gr[R], Wr[R], v[SLOTS], p;
+  float G[SLOTS][DP], Gr[R], Wr[R - HOME], v[SLOTS], p;
   int position[SLOTS];  // -1 where a lane owns no column
   int place[SLOTS];     // where that position lies in shared memory
   int beta_column;      // which of the four beta columns this lane owns, or 0
@@ -69,6 +71,14 @@ struct BackwardTeam : Columns<Head, Out> {
   }
 
   DEVICE const float* saved(int t) const { return a.saved + (c.saved + t) * L::SAVED; }
+
+  // Column j of this lane's part of W.
+  DEVICE float* home(int j) const { return s + HOMES + (j - (R - HOME)) * LANES + thread; }
+  DEVICE float weight(int j) const { return j < R - HOME ? Wr[j < R - HOME ? j : 0] : get(home(j)); }
+  DEVICE void set_weight(int j, float value) {
+    if (j < R - HOME) Wr[j < R - HOME ? j : 0] = value;
+    else put(home(j), value);
+  }
 
   DEVICE void load(Write& to, int t) const {
     const bool inside = t >= 0;
@@ -109,7 +119,7 @@ struct BackwardTeam : Columns<Head, Out> {
   DEVICE void add_insertion(int t, float scale) {
     UNROLL
     for (int j = 0; j < R; j++) {
-      Wr[j] = fma(scale, insertion(t, j), Wr[j]);
+      set_weight(j, fma(scale, insertion(t, j), weight(j)));
     }
   }
   DEVICE void start(const float* delta) {
@@ -118,7 +128,7 @@ struct BackwardTeam : Columns<Head, Out> {
     UNROLL
     for (int j = 0; j < R; j++) {
       const int i = row_entry(hidden, j);
-      Wr[j] = i < 0 ? 0.f : w[i] + (delta ? delta[i] : 0.f);
+      set_weight(j, i < 0 ? 0.f : w[i] + (delta ? delta[i] : 0.f));
     }
   }
   // W <- the weights before step t, rebuilt from the start of its episode.
@@ -130,8 +140,16 @@ struct BackwardTeam : Columns<Head, Out> {
     for (int i = first; i < t; i++) add_insertion(i, saved(i)[DP + e]);
   }
 
+  // The first step that sees the final state's cotangent.
+  DEVICE int find_last_reset() const {
+    int t = c.steps - 1;
+    while (t > 0 && !c.is_first(a.g, t)) t--;
+    return t;
+  }
+
   // What the final state's cotangent adds to k G and G insertion of every step that sees it.
   DEVICE void first_pass() {
+    last_reset = find_last_reset();
     const float* cotangent = a.ddelta_out + c.n * a.ddelta_out_n + c.h * a.ddelta_out_h;
     UNROLL
     for (int i = 0; i < SLOTS; i++) {
@@ -141,8 +159,6 @@ struct BackwardTeam : Columns<Head, Out> {
     const int hidden = opaque(h);
     UNROLL
     for (int j = 0; j < R; j++) Gr[j] = row_entry(hidden, j) < 0 ? 0.f : cotangent[row_entry(hidden, j)];
-    last_reset = c.steps - 1;
-    while (last_reset > 0 && !c.is_first(a.g, last_reset)) last_reset--;
     KEEP_LOOP
     for (int t = c.steps - 1; t >= last_reset; t--) {
       float sum[SLOTS] = {}, row = 0;
@@ -184,6 +200,11 @@ struct BackwardTeam : Columns<Head, Out> {
     for (int l = 0; l < 4; l++) sum = j + l < R ? fma(a.v[l], m[j + l < R ? j + l : 0], sum) : sum;
     return sum;
   }
+  DEVICE float dot_weights(const Four& a, int j, float sum) const {
+    UNROLL
+    for (int l = 0; l < 4; l++) sum = j + l < R ? fma(a.v[l], weight(j + l < R ? j + l : 0), sum) : sum;
+    return sum;
+  }
   DEVICE static float dot(const Four& a, const Four& b, int j, float sum) {
     UNROLL
     for (int l = 0; l < 4; l++) sum = j + l < R ? fma(a.v[l], b.v[l], sum) : sum;
@@ -217,7 +238,7 @@ struct BackwardTeam : Columns<Head, Out> {
     const float *ur = su + h * STRIDE, *ir = si + h * STRIDE, *dr = sd + h * STRIDE;
     float r = 0, r1 = 0;
     UNROLL
-    for (int j = 0; j < R; j += 4) (j % 8 ? r1 : r) = dot(Four(ur + j), Wr, j, j % 8 ? r1 : r);
+    for (int j = 0; j < R; j += 4) (j % 8 ? r1 : r) = dot_weights(Four(ur + j), j, j % 8 ? r1 : r);
     r = sum_lanes<1, PARTS>(r + r1);
     const float own = h == 0 ? now.q : h == 1 ? write.k : 0.f, g = h == 0 ? r : p - r;
     float softmax_dot = sum_lanes<PARTS, 32>(own * g);
@@ -276,13 +297,13 @@ struct BackwardTeam : Columns<Head, Out> {
     UNROLL
     for (int j = 0; j < R; j += 4) {
       const Four u4(ur + j), i4(ir + j), d4(dr + j);
-      dx = dot(d4, Wr, j, dx);
+      dx = dot_weights(d4, j, dx);
       di = dot(d4, i4, j, di);
       UNROLL
       for (int l = 0; l < 4; l++) {
         if (j + l >= R) continue;
         Gr[j + l] = fma(difference, u4.v[l], fma(now.x, d4.v[l], Gr[j + l]));
-        Wr[j + l] = fma(-before.k, i4.v[l], Wr[j + l]);
+        set_weight(j + l, fma(-before.k, i4.v[l], weight(j + l)));
       }
     }
     dx = sum_lanes<1, PARTS>(dx);
@@ -345,10 +366,10 @@ struct BackwardTeam : Columns<Head, Out> {
   }
 
   DEVICE void run() {
-    last_reset = 0;
+    if (!Final) last_reset = 0;
     bool seen_by_start = true;  // whether the final state's cotangent reaches the initial state
     if (c.steps > 0) {
-      if (Final) first_pass();
+      if (Final && Warps > 1) last_reset = find_last_reset();
       seen_by_start = !c.is_first(a.g, last_reset);
       for (int i = thread; i < K; i += LANES) put(s + i, 0.f);
       sync_team<Warps>();
@@ -373,8 +394,9 @@ struct BackwardTeam : Columns<Head, Out> {
         step(t, write, now, before);
         if (first) {
           flush();
-          clear();
+          // Before G is cleared, so that its registers are free for what the replay reads.
           if (t > 0) replay(t - 1);
+          clear();
         }
         write = before;
         before = next;
@@ -407,7 +429,18 @@ DEVICE void srwm_backward(const BackwardArguments<IO>& a) {
   // Where a team has its block to itself, all that follows from the chain is uniform, and costs no lane a register.
   const int team = Teams == 1 ? 0 : threadIdx.x / Team::LANES, thread = Teams == 1 ? threadIdx.x : threadIdx.x % Team::LANES;
   const int64 chain = Teams == 1 ? int64(blockIdx.x) : int64(blockIdx.x) * (blockDim.x / Team::LANES) + team;
-  if (chain < a.g.N * a.g.H) Team(a, chain, shared + team * Team::SHARED_SIZE, thread).run();
+  if (chain >= a.g.N * a.g.H) return;
+  float* const own = shared + team * Team::SHARED_SIZE;
+  if (Final && Warps > 1) {
+    // Two objects, of which the compiler may not know that they are equal: nothing of the first takes a register of the second's.
+    Team first(a, opaque(chain), own, opaque(thread));
+    if (first.c.steps > 0) first.first_pass();
+    Team(a, opaque(chain), own, thread).run();
+  } else {
+    Team whole(a, chain, own, thread);
+    if (Final && whole.c.steps > 0) whole.first_pass();
+    whole.run();
+  }
 }
 
 #define SRWM_BACKWARD_PARAMETERS(IO)                                                                                       \

@@ -83,6 +83,7 @@ inline float reciprocal(float x) { return 1.f / x; }
 inline float fma(float a, float b, float c) { return std::fma(a, b, c); }
 
 inline int opaque(int v) { return v; }
+inline int64 opaque(int64 v) { return v; }
 
 inline float from_half(unsigned short bits) {
   _Float16 v;
