@@ -12,6 +12,11 @@ from .triton_sum import sum_kernel
 SUM_BLOCK = 256
 
 
+def lanes() -> int:
+    """Returns the lanes of a warp of this machine's devices."""
+    return 32 if torch.version.hip is None else 64
+
+
 def launch(kernel: Any, programs: int, *arguments: object, **constants: object) -> None:
     """Runs a kernel on the current stream of the current device."""
     kernel[(programs,)](*arguments, **constants)
@@ -47,3 +52,12 @@ def strides(tensor: Tensor | None, count: int) -> tuple[int, ...]:
 def padded(dim: int) -> int:
     """Returns the power of two, at least 4, that a dimension's tile has."""
     return max(4, 1 << (dim - 1).bit_length())
+
+
+def blocks(across: int, along: int, elements: int) -> tuple[int, int]:
+    """Returns (size of a block, blocks) that cut one dimension, `along`, of a matrix whose other is kept whole.
+
+    A block's tile has so many elements at most.
+    """
+    block = min(padded(along), max(1, elements // padded(across)))
+    return block, -(-along // block)

@@ -52,11 +52,11 @@ class Report:
 
 def report(kernel: Kernel, architecture: str) -> Report:
     """Compiles a kernel for an architecture of TARGETS and holds it against its limits."""
-    compiled = compile_for(kernel, TARGETS[architecture])
-    read = read_amd if architecture.startswith('gfx') else read_nvidia
+    compiled = compile_for(kernel, architecture)
+    read = read_amd if vendor(architecture) == 'amd' else read_nvidia
     found = {**read(compiled.asm), 'conversions': loop_conversions(compiled.asm['ttgir'])}
     return Report(
-        kernel=kernel.name, architecture=architecture, warps=kernel.warps,
+        kernel=kernel.name, architecture=architecture, warps=kernel.warps[vendor(architecture)],
         **found, violations=violations(found, kernel, architecture),
     )  # fmt: skip
 
@@ -64,19 +64,23 @@ def report(kernel: Kernel, architecture: str) -> Report:
 def violations(found: dict[str, int], kernel: Kernel, architecture: str) -> list[str]:
     """Returns what a kernel holds that it may not, one text each."""
     ceilings = {
-        'registers': kernel.registers['amd' if architecture.startswith('gfx') else 'nvidia'],
+        'registers': kernel.registers[vendor(architecture)],
         'conversions': kernel.conversions,
         'spilled_bytes': 0,
         'local_accesses': 0,
         'atomics': 0,
     }
-    if kernel.warps > 1:
+    if kernel.warps[vendor(architecture)] > 1 and kernel.fits_one_warp(vendor(architecture)):
         # In a block of one warp the same instruction waits for nobody.
         ceilings['barriers'] = 0
     return [f'{what}: {found[what]} > {most}' for what, most in ceilings.items() if found[what] > most]
 
 
-def compile_for(kernel: Kernel, target: GPUTarget) -> Any:
+def vendor(architecture: str) -> str:
+    return 'amd' if architecture.startswith('gfx') else 'nvidia'
+
+
+def compile_for(kernel: Kernel, architecture: str) -> Any:
     """Compiles as a launch on dense, aligned float32 tensors would."""
     function = getattr(importlib.import_module(kernel.module, __package__), kernel.function)
     constants = {**kernel.constants, **dict.fromkeys(kernel.absent)}
@@ -93,9 +97,8 @@ def compile_for(kernel: Kernel, target: GPUTarget) -> Any:
             if name in kernel.aligned:
                 attributes[(position,)] = [['tt.divisibility', 16]]
     source = ASTSource(fn=function, signature=signature, constexprs=values, attrs=attributes)
-    return triton.compile(
-        source, target=target, options={'num_warps': kernel.warps, 'enable_fp_fusion': True}
-    )
+    options = {'num_warps': kernel.warps[vendor(architecture)], 'enable_fp_fusion': True}
+    return triton.compile(source, target=TARGETS[architecture], options=options)
 
 
 def loop_conversions(ttgir: str) -> int:

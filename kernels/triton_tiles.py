@@ -18,23 +18,14 @@ def span(cu_p, n, T):
 
 
 @triton.jit
-def load_matrix(
-    p,
-    row_stride,
-    ROWS: tl.constexpr,
-    COLUMNS: tl.constexpr,
-    TILE_ROWS: tl.constexpr,
-    TILE_COLUMNS: tl.constexpr,
-):
-    """Reads a matrix whose rows are dense and lie `row_stride` apart."""
-    e, c = tl.arange(0, TILE_ROWS)[:, None], tl.arange(0, TILE_COLUMNS)[None]
-    return tl.load(p + e * row_stride + c, mask=(e < ROWS) & (c < COLUMNS), other=0.0)
+def load_tile(p, row_stride, e, c, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    """Reads rows e and columns c of a matrix whose rows are dense and lie `row_stride` apart."""
+    inside = (e < ROWS)[:, None] & (c < COLUMNS)[None]
+    return tl.load(p + e[:, None] * row_stride + c[None], mask=inside, other=0.0)
 
 
 @triton.jit
-def store_matrix(
-    p, tile, ROWS: tl.constexpr, COLUMNS: tl.constexpr, TILE_ROWS: tl.constexpr, TILE_COLUMNS: tl.constexpr
-):
-    """Writes a dense matrix."""
-    e, c = tl.arange(0, TILE_ROWS)[:, None], tl.arange(0, TILE_COLUMNS)[None]
-    tl.store(p + e * COLUMNS + c, tile, mask=(e < ROWS) & (c < COLUMNS))
+def store_tile(p, row_stride, e, c, tile, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    """Writes rows e and columns c of such a matrix."""
+    inside = (e < ROWS)[:, None] & (c < COLUMNS)[None]
+    tl.store(p + e[:, None] * row_stride + c[None], tile, mask=inside)

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from drivers.serve import serve
+from srwm.kernels.cuda_ceilings import Ceiling, ceilings
 from srwm.kernels.cuda_resources import ARCHITECTURES, resources
-from srwm.kernels.srwm.cuda_ceilings import Ceiling, ceilings
 
 
 def measure() -> dict[str, Any]:

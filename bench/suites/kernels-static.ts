@@ -9,7 +9,7 @@ const measuredSchema = z.object({
   violations: z.array(z.string()),
 });
 
-/** How many of the promises of `kernels/srwm/cuda_ceilings.py` a compiled kernel breaks; none is the goal. */
+/** How many of the promises of `kernels/cuda_ceilings.py` a compiled kernel breaks; none is the goal. */
 export async function staticCudaRow(bench: Bench): Promise<Row> {
   await using driver = Driver.start('static_cuda', bench);
   const { kernels, violations } = await driver.call(measuredSchema, 'measure');

@@ -7,12 +7,14 @@ import functools
 import torch
 from torch import Tensor
 
+from .. import nvrtc
 from ..checks import check_tensors
+from ..cuda_launch import describe as describe_cuda
 from ..dispatch import Call, Implementation, choose, register
 from ..segments import in_segments
 from ..sequences import full_precision, one_for_each, under_autocast
 from ..triton_device import describe, refusal, reluctance
-from . import cpu_op, reference_op, triton_op  # noqa: F401 (both others define ops)
+from . import cpu_op, cuda_op, reference_op, triton_op  # noqa: F401 (the last two define ops)
 from .arguments import check, state_dtype
 from .registration import register_autograd, register_fakes
 
@@ -91,6 +93,8 @@ def saved_shape(k: Tensor, v: Tensor) -> tuple[int, ...]:
 
 register_fakes('reference', saved_shape)
 register_autograd('reference', twice=True)
+cuda_op.define('cuda', 'cuda', nvrtc.launch)
+register('delta_rule', Implementation(name='cuda', refusal=cuda_op.refusal, describe=describe_cuda))
 register('delta_rule', Implementation(name='cpu', refusal=cpu_op.refusal, describe=cpu_op.describe))
 register(
     'delta_rule',

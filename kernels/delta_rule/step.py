@@ -7,9 +7,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ..cuda_launch import describe as describe_cuda
 from ..dispatch import Call, Implementation, choose, register
 from ..errors import KernelError
-from . import cpu_op
+from ..triton_device import describe as describe_triton
+from ..triton_device import refusal, reluctance
+from . import cpu_op, cuda_op
 from .arguments import state_dtype
 from .reference import apply, outer
 from .step_arguments import check_step, check_step_devices
@@ -111,6 +114,11 @@ def step_reference_(
 
 
 torch.library.register_fake('delta_rule::step_reference_', check_step_devices)
+register('delta_rule_step', Implementation(name='cuda', refusal=cuda_op.refusal, describe=describe_cuda))
+register(
+    'delta_rule_step',
+    Implementation(name='triton', refusal=refusal, describe=describe_triton, reluctance=reluctance),
+)
 register('delta_rule_step', Implementation(name='cpu', refusal=cpu_op.refusal, describe=cpu_op.describe))
 register(
     'delta_rule_step',

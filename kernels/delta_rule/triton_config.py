@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from ..triton_launch import padded
-
-# Warps of one program by the number of elements of its tile.
-WARPS = {1024: 1, 4096: 4, 16384: 16}
-
-
-def warps(key_size: int, value_size: int) -> int:
-    """Returns num_warps of both kernels; a tile beyond the table takes its most."""
-    elements = padded(key_size) * padded(value_size)
-    fitting = [count for size, count in WARPS.items() if elements <= size]
-    return fitting[0] if fitting else max(WARPS.values())
+# Elements of a program's tile: 64 registers of a lane where a warp has 32.
+TILE = 2048
+# A program shares its tile with no other warp, which it would have to wait for at every step.
+WARPS = 1

@@ -1,4 +1,7 @@
-"""The delta rule of one chain in Triton: the fast weights stay in registers."""
+"""The delta rule in Triton: a program has some columns of one chain's fast weights, which stay in its registers.
+
+Columns never meet (README.md, "Triton form"), so that a program is one warp and waits for no other.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import triton
 import triton.language as tl
 
 from ..triton_reduce import SUM
-from ..triton_tiles import load_matrix, span, store_matrix
+from ..triton_tiles import load_tile, span, store_tile
 
 
 @triton.jit(do_not_specialize=['T', 'H'])
@@ -24,6 +27,11 @@ def forward_kernel(
     T,
     B,
     H,
+    o_t,
+    o_b,
+    o_h,
+    end_n,
+    end_h,
     q_t,
     q_b,
     q_h,
@@ -44,25 +52,29 @@ def forward_kernel(
     K: tl.constexpr,
     V: tl.constexpr,
     KP: tl.constexpr,
-    VP: tl.constexpr,
+    BLOCK: tl.constexpr,
+    BLOCKS: tl.constexpr,
 ):
-    """One program a chain; `state_p`, `first_p`, `cu_p` and `saved_p` may be None. o and saved are [T,B,H,V]."""
+    """BLOCKS programs a chain; `state_p`, `first_p`, `cu_p` and `saved_p` may be None. saved is [T,B,H,V].
+
+    end_p may be state_p: a program reads what it will write before it writes.
+    """
     ACC: tl.constexpr = end_p.dtype.element_ty
-    chain = tl.program_id(0).to(tl.int64)
+    chain = (tl.program_id(0) // BLOCKS).to(tl.int64)
     n, h = chain // H, chain % H
     begin, end, b = span(cu_p, n, T)
-    e, c = tl.arange(0, KP), tl.arange(0, VP)
+    e, c = tl.arange(0, KP), tl.program_id(0) % BLOCKS * BLOCK + tl.arange(0, BLOCK)
 
-    w = tl.full([KP, VP], 0.0, ACC)
+    w = tl.full([KP, BLOCK], 0.0, ACC)
     if state_p is not None:
-        w = load_matrix(state_p + n * state_n + h * state_h, state_k, K, V, KP, VP)
+        w = load_tile(state_p + n * state_n + h * state_h, state_k, e, c, K, V)
 
     q_p += begin * q_t + b * q_b + h * q_h
     k_p += begin * k_t + b * k_b + h * k_h
     v_p += begin * v_t + b * v_b + h * v_h
     beta_p += begin * beta_t + b * beta_b + h * beta_h
     step = tl.cast(B, tl.int64) * H * V
-    o_p += begin * step + (b * H + h) * V
+    o_p += begin * o_t + b * o_b + h * o_h
     if saved_p is not None:
         saved_p += begin * step + (b * H + h) * V
     # The loads of a step are made one step ahead: the recurrence would wait for them.
@@ -93,9 +105,9 @@ def forward_kernel(
         difference = v - tl.reduce(w * k[:, None], 0, SUM)
         w += k[:, None] * (beta * difference)[None]
         tl.store(o_p + c, tl.reduce(w * q[:, None], 0, SUM), mask=c < V)
-        o_p += step
+        o_p += o_t
         if saved_p is not None:
             tl.store(saved_p + c, difference, mask=c < V)
             saved_p += step
 
-    store_matrix(end_p + chain * (K * V), w, K, V, KP, VP)
+    store_tile(end_p + n * end_n + h * end_h, V, e, c, w, K, V)

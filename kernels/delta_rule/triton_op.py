@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .registration import register_autograd, register_fakes
+from .step_arguments import check_step, check_step_devices
 
 torch.library.define(
     'delta_rule::forward_triton',
@@ -19,6 +20,10 @@ torch.library.define(
     '(Tensor? do, Tensor? dend, Tensor q, Tensor k, Tensor v, Tensor beta, Tensor? fast_weights, Tensor? is_first, '
     'Tensor? cu_seqlens, Tensor saved, bool step, bool state_gradient) '
     '-> (Tensor, Tensor, Tensor, Tensor, Tensor)',
+)
+torch.library.define(
+    'delta_rule::step_triton_',
+    '(Tensor q, Tensor k, Tensor v, Tensor beta, Tensor(a!) fast_weights, Tensor? is_first, Tensor(b!) out) -> ()',
 )
 
 
@@ -36,10 +41,19 @@ def backward(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     return backward(*arguments)
 
 
+@torch.library.impl('delta_rule::step_triton_', ('cuda', 'cpu'))
+def step_(*arguments: Any) -> None:
+    from .triton_launch import step_
+
+    check_step(*arguments)
+    step_(*arguments)
+
+
 def saved_shape(k: Tensor, v: Tensor) -> tuple[int, ...]:
     """Returns [T,B,H,V]: the difference v - k W of each step is kept."""
     return tuple(v.shape)
 
 
+torch.library.register_fake('delta_rule::step_triton_', check_step_devices)
 register_fakes('triton', saved_shape)
 register_autograd('triton', twice=False)

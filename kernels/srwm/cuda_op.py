@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import overload
-
 import torch
 from torch import Tensor
 
 from .. import nvrtc
+from ..cuda_launch import (
+    Functions,
+    Launch,
+    dense,
+    dtype_refusal,
+    geometry,
+    pointer,
+    run,
+    strided,
+)
+from ..cuda_launch import refusal as cuda_refusal
 from ..dispatch import Call
-from .cuda_plan import IO, Plan, blocks
+from ..sequences import sequences
+from .cuda_plan import Plan
 from .reference import output_dim
-from .registration import register_autograd, register_fakes, sequences
-
-# launch(program, blocks, threads, arguments, device): nvrtc.launch, or a stand-in that runs the kernels elsewhere.
-Launch = Callable[[nvrtc.Program, int, int, Sequence[int], torch.device], None]
+from .registration import register_autograd, register_fakes
+from .step_arguments import check_step, check_step_devices
 
 
 def refusal(call: Call) -> str:
     """Returns why the CUDA kernels cannot serve a call, or an empty string."""
-    if call.device_type != 'cuda':
-        return f'it runs on cuda tensors, got {call.device_type}'
-    return size_refusal(call) or nvrtc.missing() or nvrtc.unfit(call.device_index)
+    return cuda_refusal(call, size_refusal)
 
 
 def size_refusal(call: Call) -> str:
     """Returns why kernels for a call cannot be made, whatever the device."""
-    if call.dtype not in IO or call.weight_dtype != torch.float32:
-        return f'it computes in float32, got {str(call.weight_dtype).removeprefix("torch.")}'
     plan = Plan(head_dim=call.head_dim, output_dim=call.output_dim)
-    return plan.refusal(call.differentiable, call.bptt == 'step')
-
-
-def describe() -> str:
-    """Says what runs: `explain` quotes it."""
-    return 'CUDA kernels compiled by NVRTC for this device'
+    return dtype_refusal(call) or plan.refusal(call.differentiable, call.bptt == 'step')
 
 
 def saved_shape(x: Tensor, y_dim: int, step: bool, _: int) -> tuple[int, ...]:
@@ -44,10 +42,9 @@ def saved_shape(x: Tensor, y_dim: int, step: bool, _: int) -> tuple[int, ...]:
     return batch, heads, time, Plan(head_dim=head_dim, output_dim=y_dim).saved_width(step)
 
 
-def define(implementation: str, device_type: str, launch: Launch) -> None:
-    """Makes the ops srwm::forward_<implementation> and srwm::backward_<implementation> around a launcher."""
+def define(implementation: str, device_type: str, launch: Launch) -> Functions:
+    """Makes the ops srwm::forward_<implementation>, backward_<...> and step_<...>_; returns what they run."""
 
-    @torch.library.custom_op(f'srwm::forward_{implementation}', mutates_args=(), device_types=device_type)
     def forward(
         x: Tensor,
         w: Tensor,
@@ -60,26 +57,14 @@ def define(implementation: str, device_type: str, launch: Launch) -> None:
         checkpoint_every: int,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Returns (y, delta, saved); saved is empty unless `save`."""
-        plan = plan_of(x, w)
-        x, w, delta = dense(x, 1), w.contiguous(), dense(fast_weight_delta, 2)
-        cu_seqlens = dense(cu_seqlens, 1)
-        y = x.new_empty((*x.shape[:3], plan.output_dim))
+        y = x.new_empty((*x.shape[:3], output_dim(w)))
         delta_out = w.new_empty((sequences(x, cu_seqlens), *w.shape))
-        saved = w.new_empty(saved_shape(x, plan.output_dim, step, 0) if save else (0,))
+        saved = w.new_empty(saved_shape(x, y.shape[3], step, 0) if save else (0,))
         keep = (2 if step else 1) if save else 0
-        arguments = [
-            *geometry(x, is_first, cu_seqlens),
-            *strided(x, 3),
-            pointer(w),
-            *strided(delta, 2),
-            int(input_softmax),
-            keep,
-            *map(pointer, (y, delta_out, saved)),
-        ]
-        run(launch, plan.forward(x.dtype), plan.forward_warps, delta_out.shape[:2].numel(), arguments, x)
+        delta = dense(fast_weight_delta, 2)
+        run_forward(launch, x, w, delta, is_first, cu_seqlens, input_softmax, keep, y, delta_out, saved)
         return y, delta_out, saved
 
-    @torch.library.custom_op(f'srwm::backward_{implementation}', mutates_args=(), device_types=device_type)
     def backward(
         dy: Tensor | None,
         ddelta_out: Tensor | None,
@@ -127,52 +112,77 @@ def define(implementation: str, device_type: str, launch: Launch) -> None:
         launch(nvrtc.REDUCE, -(-w.numel() // 128), 128, total, x.device)
         return dx, dw, ddelta
 
+    def step_(
+        x: Tensor,
+        w: Tensor,
+        fast_weight_delta: Tensor,
+        is_first: Tensor | None,
+        input_softmax: bool,
+        out: Tensor,
+    ) -> None:
+        """One step of the forward kernel, whose last state is its first."""
+        check_step(x, w, fast_weight_delta, is_first, input_softmax, out)
+        first, state = None if is_first is None else is_first.unsqueeze(0), fast_weight_delta
+        run_forward(
+            launch,
+            x.unsqueeze(0),
+            w,
+            state,
+            first,
+            None,
+            input_softmax,
+            0,
+            out.unsqueeze(0),
+            state,
+            None,
+            in_place=True,
+        )
+
+    for kind, function, written in (
+        ('forward', forward, ()),
+        ('backward', backward, ()),
+        ('step', step_, ('fast_weight_delta', 'out')),
+    ):
+        name = f'srwm::{kind}_{implementation}{"_" if written else ""}'
+        torch.library.custom_op(name, function, mutates_args=written, device_types=device_type)
     register_fakes(implementation, saved_shape)
     register_autograd(implementation, None)
+    torch.library.register_fake(f'srwm::step_{implementation}_', check_step_devices)
+    return Functions(forward, backward, step_)
 
 
 def plan_of(x: Tensor, w: Tensor) -> Plan:
     return Plan(head_dim=x.shape[3], output_dim=output_dim(w))
 
 
-def run(
-    launch: Launch, program: nvrtc.Program, warps: int, chains: int, arguments: list[int], x: Tensor
+def run_forward(
+    launch: Launch,
+    x: Tensor,
+    w: Tensor,
+    delta: Tensor | None,
+    is_first: Tensor | None,
+    cu_seqlens: Tensor | None,
+    input_softmax: bool,
+    keep: int,
+    y: Tensor,
+    delta_out: Tensor,
+    saved: Tensor | None,
+    *,
+    in_place: bool = False,
 ) -> None:
-    if chains:
-        launch(program, *blocks(chains, warps), arguments, x.device)
-
-
-def geometry(x: Tensor, is_first: Tensor | None, cu_seqlens: Tensor | None) -> list[int]:
-    """Returns the arguments of every kernel that say how long the sequences are and where episodes begin."""
-    time, batch, heads, _ = x.shape
-    return [time, batch, heads, sequences(x, cu_seqlens), *strided(is_first, 2), pointer(cu_seqlens)]
-
-
-@overload
-def dense(tensor: Tensor, rows: int) -> Tensor: ...
-@overload
-def dense(tensor: None, rows: int) -> None: ...
-@overload
-def dense(tensor: Tensor | None, rows: int) -> Tensor | None: ...
-def dense(tensor: Tensor | None, rows: int) -> Tensor | None:
-    """Returns the tensor itself if its last `rows` dimensions are dense, whatever strides the others have."""
-    if tensor is None:
-        return None
-    expected = 1
-    for size, stride in zip(reversed(tensor.shape[-rows:]), reversed(tensor.stride()[-rows:]), strict=True):
-        if size != 1 and stride != expected:
-            return tensor.contiguous()
-        expected *= size
-    return tensor
-
-
-def strided(tensor: Tensor | None, outer: int) -> list[int]:
-    """Returns address and strides of the outer dimensions; zeros for None."""
-    if tensor is None:
-        return [0] * (1 + outer)
-    return [pointer(tensor), *tensor.stride()[:outer]]
-
-
-def pointer(tensor: Tensor | None) -> int:
-    """Returns the address of the first element, 0 for None and for what is empty."""
-    return 0 if tensor is None or tensor.numel() == 0 else tensor.data_ptr()
+    """Runs the forward kernel. States are dense; `in_place`: there is one step, and `delta_out` is `delta`."""
+    plan = plan_of(x, w)
+    x, w, cu_seqlens = dense(x, 1), w.contiguous(), dense(cu_seqlens, 1)
+    arguments = [
+        *geometry(x, is_first, cu_seqlens),
+        *strided(x, 3),
+        pointer(w),
+        *strided(delta, 2),
+        int(input_softmax),
+        keep,
+        *strided(y, 3),
+        *strided(delta_out, 2),
+        pointer(saved),
+    ]
+    program = plan.forward(x.dtype, in_place)
+    run(launch, program, plan.forward_warps, delta_out.shape[:2].numel(), arguments, x)

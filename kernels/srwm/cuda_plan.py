@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import torch
 
+from ..cuda_launch import IO, TEAMS
 from ..nvrtc import Program
 
 # Matrix elements a lane may hold in registers before another warp joins the team, and at the very most.
 COMFORTABLE, MOST = 120, 176
 LARGEST_HEAD, MOST_WARPS = 64, 8
-# Chains that one block takes where a chain is one warp, and the number of chains above which it takes so many.
-TEAMS, MANY_CHAINS = 4, 512
-IO = {torch.float32: 'Float32', torch.bfloat16: 'BFloat16', torch.float16: 'Float16'}
 
 
 def padded(head_dim: int) -> int:
@@ -27,7 +25,7 @@ def up(n: int, to: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Sizes of one srwm call; the constants are those of chain.cuh, forward.cuh and backward.cuh."""
+    """Sizes of one srwm call; the constants are those of columns.cuh, forward.cuh and backward.cuh."""
 
     head_dim: int
     output_dim: int
@@ -91,8 +89,8 @@ class Plan:
             return ''
         return f'output_dim {self.output_dim} beside head_dim {self.head_dim} does not fit its registers'
 
-    def forward(self, dtype: torch.dtype) -> Program:
-        return self._program('forward', self.forward_warps, dtype)
+    def forward(self, dtype: torch.dtype, in_place: bool = False) -> Program:
+        return self._program('forward', self.forward_warps, dtype, 'true' if in_place else 'false')
 
     def backward(self, dtype: torch.dtype, final: bool) -> Program:
         return self._program('backward', self.backward_warps, dtype, 'true' if final else 'false')
@@ -109,9 +107,3 @@ class Plan:
 
 def team_sizes(fewest: int) -> tuple[int, ...]:
     return tuple(n for n in (1, 2, 4, 8) if n >= fewest)
-
-
-def blocks(chains: int, warps: int) -> tuple[int, int]:
-    """Returns (blocks, threads of one) for so many chains: few chains spread over the whole device."""
-    teams = TEAMS if warps == 1 and chains > MANY_CHAINS else 1
-    return -(-chains // teams), 32 * warps * teams

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .. import nvrtc
+from ..cuda_launch import describe as describe_cuda
 from ..dispatch import Call, Implementation, choose, register
 from ..segments import in_segments
 from ..sequences import full_precision, one_for_each
@@ -80,7 +81,7 @@ def srwm(
 register_fakes('reference', reference_op.saved_shape)
 register_autograd('reference', reference_op.second_derivative)
 cuda_op.define('cuda', 'cuda', nvrtc.launch)
-register('srwm', Implementation(name='cuda', refusal=cuda_op.refusal, describe=cuda_op.describe))
+register('srwm', Implementation(name='cuda', refusal=cuda_op.refusal, describe=describe_cuda))
 register(
     'srwm',
     Implementation(name='triton', refusal=refusal, describe=describe_triton, reluctance=reluctance),

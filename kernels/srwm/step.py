@@ -8,9 +8,12 @@ import torch
 from torch import Tensor
 
 from ..checks import HALF_DTYPES
+from ..cuda_launch import describe as describe_cuda
 from ..dispatch import Call, Implementation, choose, register
 from ..errors import KernelError
-from . import cpu_op
+from ..triton_device import describe as describe_triton
+from ..triton_device import refusal, reluctance
+from . import cpu_op, cuda_op
 from .reference import outer, step
 from .step_arguments import check_step, check_step_devices
 
@@ -106,6 +109,11 @@ def step_reference_(
 
 
 torch.library.register_fake('srwm::step_reference_', check_step_devices)
+register('srwm_step', Implementation(name='cuda', refusal=cuda_op.refusal, describe=describe_cuda))
+register(
+    'srwm_step',
+    Implementation(name='triton', refusal=refusal, describe=describe_triton, reluctance=reluctance),
+)
 register('srwm_step', Implementation(name='cpu', refusal=cpu_op.refusal, describe=cpu_op.describe))
 register(
     'srwm_step',

@@ -1,7 +1,8 @@
 """The analytic backward pass of one chain in Triton (README.md, "Backward" and "Triton form").
 
 Episodes are walked from the last to the first. The last one starts from the final state; every other one's end is
-rebuilt from its start, so that the loop over the steps of an episode has no branch.
+rebuilt from its start, so that the loop over the steps of an episode has no branch. Without WITH_Y the columns of y are
+not here: triton_memory.py has left what they add to each step.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import triton
 import triton.language as tl
 
 from ..triton_reduce import MAX, SUM
-from ..triton_tiles import span
-from .triton_tiles import load_weights, store_weights
+from ..triton_tiles import load_tile, span, store_tile
+from .triton_tiles import load_controller, load_x, store_controller
 
 
 @triton.jit
@@ -40,6 +41,7 @@ def backward_kernel(
     first_p,
     cu_p,
     saved_p,
+    sums_p,
     dx_p,
     dw_p,
     ddelta_p,
@@ -70,10 +72,11 @@ def backward_kernel(
     DP: tl.constexpr,
     YP: tl.constexpr,
     INPUT_SOFTMAX: tl.constexpr,
+    WITH_Y: tl.constexpr,
 ):
     """One program a chain, bptt="unroll". `dy_p`, `ddelta_out_p`, `delta_p`, `first_p`, `cu_p`, `ddelta_p` may be None.
 
-    dw [N,H,D,C] is the chain's own part, to be summed over N.
+    dw [N,H,D,C] is the chain's own part, to be summed over N. sums [B,H,T,3D+1] is read without WITH_Y only.
     """
     ACC: tl.constexpr = w_p.dtype.element_ty
     C: tl.constexpr = Y + 2 * D + 4
@@ -99,18 +102,26 @@ def backward_kernel(
 
     # G is split: gy .. gb hold the updates since the episode's end, which are w's share of it; the cotangent of the
     # final state stays in memory and is added where G is read, as long as the episode is the last one.
-    gy = tl.full([DP, YP], 0.0, ACC)
+    if WITH_Y:
+        gy = tl.full([DP, YP], 0.0, ACC)
     gq = tl.full([DP, DP], 0.0, ACC)
     gk = tl.full([DP, DP], 0.0, ACC)
     gb = tl.full([DP, 4], 0.0, ACC)
     if begin == end:
-        store_weights(dw_p, gy, gq, gk, gb, D, Y, DP, YP)
+        store_controller(dw_p, gq, gk, gb, D, Y, DP)
+        if WITH_Y:
+            store_tile(dw_p, C, e, c, gy, D, Y)
         if ddelta_p is not None:
+            to = ddelta_p + chain * (D * C)
             if ddelta_out_p is not None:
-                zy, zq, zk, zb = load_weights(ddelta_out_p, ddelta_out_d, D, Y, DP, YP)
-                store_weights(ddelta_p + chain * (D * C), zy, zq, zk, zb, D, Y, DP, YP)
+                zq, zk, zb = load_controller(ddelta_out_p, ddelta_out_d, D, Y, DP)
+                store_controller(to, zq, zk, zb, D, Y, DP)
+                if WITH_Y:
+                    store_tile(to, C, e, c, load_tile(ddelta_out_p, ddelta_out_d, e, c, D, Y), D, Y)
             else:
-                store_weights(ddelta_p + chain * (D * C), gy, gq, gk, gb, D, Y, DP, YP)
+                store_controller(to, gq, gk, gb, D, Y, DP)
+                if WITH_Y:
+                    store_tile(to, C, e, c, gy, D, Y)
 
     last = end
     while last > begin:
@@ -119,22 +130,31 @@ def backward_kernel(
         if first_p is not None:
             carried = tl.load(first_p + start * first_t) == 0
 
-        # The weights behind the episode's last step.
-        wy, wq, wk, wb = load_weights(w_p, w_d, D, Y, DP, YP)
+        # The weights behind the episode's last step. Nothing is added to the addresses, as the compiler cannot know:
+        # else it would keep those of all matrices in registers from episode to episode.
+        nothing = (last > end).to(tl.int32)
+        here_p, dw_here_p = w_p + nothing, dw_p + nothing
+        wq, wk, wb = load_controller(here_p, w_d, D, Y, DP)
+        if WITH_Y:
+            wy = load_tile(here_p, w_d, e, c, D, Y)
         if last == end:
-            ay, aq, ak, ab = load_weights(
-                delta_out_p + n * delta_out_n + h * delta_out_h, delta_out_d, D, Y, DP, YP
-            )
-            wy, wq, wk, wb = wy + ay, wq + aq, wk + ak, wb + ab
+            final_p = delta_out_p + n * delta_out_n + h * delta_out_h + nothing
+            aq, ak, ab = load_controller(final_p, delta_out_d, D, Y, DP)
+            wq, wk, wb = wq + aq, wk + ak, wb + ab
+            if WITH_Y:
+                wy += load_tile(final_p, delta_out_d, e, c, D, Y)
         else:
             if delta_p is not None:
                 if carried:
-                    ay, aq, ak, ab = load_weights(delta_p, delta_d, D, Y, DP, YP)
-                    wy, wq, wk, wb = wy + ay, wq + aq, wk + ak, wb + ab
+                    aq, ak, ab = load_controller(delta_p + nothing, delta_d, D, Y, DP)
+                    wq, wk, wb = wq + aq, wk + ak, wb + ab
+                    if WITH_Y:
+                        wy += load_tile(delta_p + nothing, delta_d, e, c, D, Y)
             for t in range(start, last):
                 row = saved_p + t * WIDTH
                 k = tl.load(row + D + e, mask=e < D, other=0.0)[:, None]
-                wy += k * tl.load(row + 4 * D + c, mask=c < Y, other=0.0)[None]
+                if WITH_Y:
+                    wy += k * tl.load(row + 4 * D + c, mask=c < Y, other=0.0)[None]
                 wq += k * tl.load(row + 2 * D + e, mask=e < D, other=0.0)[None]
                 wk += k * tl.load(row + 3 * D + e, mask=e < D, other=0.0)[None]
                 wb += k * tl.load(row + (4 * D + Y) + j)[None]
@@ -146,86 +166,105 @@ def backward_kernel(
             k = tl.load(row + D + e, mask=e < D, other=0.0)
             in_q = tl.load(row + 2 * D + e, mask=e < D, other=0.0)[None]
             in_k = tl.load(row + 3 * D + e, mask=e < D, other=0.0)[None]
-            in_y = tl.load(row + 4 * D + c, mask=c < Y, other=0.0)[None]
             in_b = tl.load(row + (4 * D + Y) + j)[None]
             beta = tl.load(row + (4 * D + Y + 4) + j)
-            beta_y = tl.load(row + (4 * D + Y + 4))
             beta_q = tl.load(row + (4 * D + Y + 5))
             beta_k = tl.load(row + (4 * D + Y + 6))
             beta_b = tl.load(row + (4 * D + Y + 7))
-            x = tl.load(x_p + t * x_t + e, mask=e < D, other=0.0).to(ACC)
-            if INPUT_SOFTMAX:
-                x = tl.where(e < D, x, float('-inf'))
-                x = tl.exp(x - tl.reduce(x, 0, MAX))
-                x = x / tl.reduce(x, 0, SUM)
 
-            v_y, v_q = tl.reduce(gy * k[:, None], 0, SUM), tl.reduce(gq * k[:, None], 0, SUM)
-            v_k, v_b = tl.reduce(gk * k[:, None], 0, SUM), tl.reduce(gb * k[:, None], 0, SUM)
-            p = tl.reduce(gy * in_y, 1, SUM) + tl.reduce(gb * in_b, 1, SUM)
-            p += tl.reduce(gq * in_q + gk * in_k, 1, SUM)
+            v_q, v_k = tl.reduce(gq * k[:, None], 0, SUM), tl.reduce(gk * k[:, None], 0, SUM)
+            v_b = tl.reduce(gb * k[:, None], 0, SUM)
+            p = tl.reduce(gq * in_q + gk * in_k, 1, SUM) + tl.reduce(gb * in_b, 1, SUM)
             if ddelta_out_p is not None:
                 if last == end:
-                    zy, zq, zk, zb = load_weights(ddelta_out_p, ddelta_out_d, D, Y, DP, YP)
-                    v_y += tl.reduce(zy * k[:, None], 0, SUM)
+                    zq, zk, zb = load_controller(ddelta_out_p, ddelta_out_d, D, Y, DP)
                     v_q += tl.reduce(zq * k[:, None], 0, SUM)
                     v_k += tl.reduce(zk * k[:, None], 0, SUM)
                     v_b += tl.reduce(zb * k[:, None], 0, SUM)
-                    p += tl.reduce(zy * in_y, 1, SUM) + tl.reduce(zb * in_b, 1, SUM)
-                    p += tl.reduce(zq * in_q + zk * in_k, 1, SUM)
-            u_y, u_q, u_k, u_b = (
-                (beta_y * v_y)[None],
-                (beta_q * v_q)[None],
-                (beta_k * v_k)[None],
-                (beta_b * v_b)[None],
-            )
-            wy -= k[:, None] * in_y
+                    p += tl.reduce(zq * in_q + zk * in_k, 1, SUM) + tl.reduce(zb * in_b, 1, SUM)
+            u_q, u_k, u_b = (beta_q * v_q)[None], (beta_k * v_k)[None], (beta_b * v_b)[None]
             wq -= k[:, None] * in_q
             wk -= k[:, None] * in_k
             wb -= k[:, None] * in_b
-            r = tl.reduce(wy * u_y, 1, SUM) + tl.reduce(wb * u_b, 1, SUM)
-            r += tl.reduce(wq * u_q + wk * u_k, 1, SUM)
+            r = tl.reduce(wq * u_q + wk * u_k, 1, SUM) + tl.reduce(wb * u_b, 1, SUM)
+            if WITH_Y:
+                in_y = tl.load(row + 4 * D + c, mask=c < Y, other=0.0)[None]
+                beta_y = tl.load(row + (4 * D + Y + 4))
+                v_y = tl.reduce(gy * k[:, None], 0, SUM)
+                p += tl.reduce(gy * in_y, 1, SUM)
+                if ddelta_out_p is not None:
+                    if last == end:
+                        zy = load_tile(ddelta_out_p, ddelta_out_d, e, c, D, Y)
+                        v_y += tl.reduce(zy * k[:, None], 0, SUM)
+                        p += tl.reduce(zy * in_y, 1, SUM)
+                u_y = (beta_y * v_y)[None]
+                wy -= k[:, None] * in_y
+                r += tl.reduce(wy * u_y, 1, SUM)
+                part_y = tl.reduce(v_y[None] * in_y, 1, SUM)
+            else:
+                of_y = sums_p + ((b * H + h) * T + t) * (3 * D + 1)
+                p += tl.load(of_y + e, mask=e < D, other=0.0)
+                r += tl.load(of_y + D + e, mask=e < D, other=0.0)
+                part_y = tl.load(of_y + 3 * D)
 
             p -= r
             dq = (q * (r - tl.reduce(q * r, 0, SUM)))[None]
             dk = (k * (p - tl.reduce(k * p, 0, SUM)))[None]
-            part_y = tl.reduce(v_y[None] * in_y, 1, SUM)
             part_q = tl.reduce(v_q[None] * in_q, 1, SUM)
             part_k = tl.reduce(v_k[None] * in_k, 1, SUM)
             part_b = tl.reduce(v_b[None] * in_b, 1, SUM)
             db = tl.where(j == 0, part_y, tl.where(j == 1, part_q, tl.where(j == 2, part_k, part_b)))
             db = ((1.0 - beta) * db)[None]
-            dx = tl.reduce(wb * db, 1, SUM) + tl.reduce(wq * dq + wk * dk, 1, SUM)
+            dx = tl.reduce(wq * dq + wk * dk, 1, SUM) + tl.reduce(wb * db, 1, SUM)
+            # Read no earlier: until here it would cost registers that a chain of 32 x 68 numbers lacks.
+            x = load_x(x_p + t * x_t, e, D, DP, INPUT_SOFTMAX, ACC)
             difference, x_column = (q - k)[:, None], x[:, None]
-            gy += difference * u_y
             gq += difference * u_q + x_column * dq
             gk += difference * u_k + x_column * dk
             gb += difference * u_b + x_column * db
-            if dy_p is not None:
-                dy = tl.load(dy_p + t * dy_t + c, mask=c < Y, other=0.0).to(ACC)[None]
-                dx += tl.reduce(wy * dy, 1, SUM)
-                gy += x_column * dy
+            if WITH_Y:
+                gy += difference * u_y
+                if dy_p is not None:
+                    dy = tl.load(dy_p + t * dy_t + c, mask=c < Y, other=0.0).to(ACC)[None]
+                    dx += tl.reduce(wy * dy, 1, SUM)
+                    gy += x_column * dy
+            else:
+                dx += tl.load(of_y + 2 * D + e, mask=e < D, other=0.0)
             if INPUT_SOFTMAX:
                 dx = x * (dx - tl.reduce(x * dx, 0, SUM))
             tl.store(dx_p + t * dx_t + e, dx, mask=e < D)
 
-        sy, sq, sk, sb = gy, gq, gk, gb
+        sq, sk, sb = gq, gk, gb
         if last != end:
-            ay, aq, ak, ab = load_weights(dw_p, C, D, Y, DP, YP)
-            sy, sq, sk, sb = sy + ay, sq + aq, sk + ak, sb + ab
-        store_weights(dw_p, sy, sq, sk, sb, D, Y, DP, YP)
+            aq, ak, ab = load_controller(dw_here_p, C, D, Y, DP)
+            sq, sk, sb = sq + aq, sk + ak, sb + ab
+        store_controller(dw_here_p, sq, sk, sb, D, Y, DP)
+        if WITH_Y:
+            sy = gy
+            if last != end:
+                sy += load_tile(dw_here_p, C, e, c, D, Y)
+            store_tile(dw_here_p, C, e, c, sy, D, Y)
         # Another thread of this program may read what this one wrote.
         tl.debug_barrier()
         if ddelta_p is not None:
             if start == begin:
+                to = ddelta_p + chain * (D * C)
                 if carried:
                     if ddelta_out_p is not None:
                         if last == end:
-                            zy, zq, zk, zb = load_weights(ddelta_out_p, ddelta_out_d, D, Y, DP, YP)
-                            gy, gq, gk, gb = gy + zy, gq + zq, gk + zk, gb + zb
+                            zq, zk, zb = load_controller(ddelta_out_p, ddelta_out_d, D, Y, DP)
+                            gq, gk, gb = gq + zq, gk + zk, gb + zb
+                            if WITH_Y:
+                                gy += load_tile(ddelta_out_p, ddelta_out_d, e, c, D, Y)
                 else:
-                    gy, gq, gk, gb = gy * 0, gq * 0, gk * 0, gb * 0
-                store_weights(ddelta_p + chain * (D * C), gy, gq, gk, gb, D, Y, DP, YP)
-        gy = tl.full([DP, YP], 0.0, ACC)
+                    gq, gk, gb = gq * 0, gk * 0, gb * 0
+                    if WITH_Y:
+                        gy *= 0
+                store_controller(to, gq, gk, gb, D, Y, DP)
+                if WITH_Y:
+                    store_tile(to, C, e, c, gy, D, Y)
+        if WITH_Y:
+            gy = tl.full([DP, YP], 0.0, ACC)
         gq = tl.full([DP, DP], 0.0, ACC)
         gk = tl.full([DP, DP], 0.0, ACC)
         gb = tl.full([DP, 4], 0.0, ACC)

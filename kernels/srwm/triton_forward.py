@@ -1,4 +1,7 @@
-"""The forward recurrence of one chain in Triton (README.md, "Triton form"): the state stays in registers."""
+"""The forward recurrence of one chain in Triton (README.md, "Triton form"): the state stays in registers.
+
+Without WITH_Y it holds only the columns that choose what is written; triton_memory.py then runs those of y behind it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import triton
 import triton.language as tl
 
 from ..triton_reduce import MAX, SUM
-from ..triton_tiles import span
-from .triton_tiles import load_weights, store_weights
+from ..triton_tiles import load_tile, span, store_tile
+from .triton_tiles import choose, load_controller, store_controller
 
 
 @triton.jit(do_not_specialize=['T', 'H'])
@@ -39,6 +42,7 @@ def forward_kernel(
     YP: tl.constexpr,
     INPUT_SOFTMAX: tl.constexpr,
     STEP: tl.constexpr,
+    WITH_Y: tl.constexpr,
 ):
     """One program a chain; `delta_p`, `first_p`, `cu_p` and `saved_p` may be None. saved is [B,H,T,width]."""
     ACC: tl.constexpr = w_p.dtype.element_ty
@@ -51,10 +55,15 @@ def forward_kernel(
 
     w_p += h * w_h
     end_p += chain * (D * C)
-    wy, wq, wk, wb = load_weights(w_p, w_d, D, Y, DP, YP)
+    wq, wk, wb = load_controller(w_p, w_d, D, Y, DP)
+    if WITH_Y:
+        wy = load_tile(w_p, w_d, e, c, D, Y)
     if delta_p is not None:
-        ay, aq, ak, ab = load_weights(delta_p + n * delta_n + h * delta_h, delta_d, D, Y, DP, YP)
-        wy, wq, wk, wb = wy + ay, wq + aq, wk + ak, wb + ab
+        delta_p += n * delta_n + h * delta_h
+        aq, ak, ab = load_controller(delta_p, delta_d, D, Y, DP)
+        wq, wk, wb = wq + aq, wk + ak, wb + ab
+        if WITH_Y:
+            wy += load_tile(delta_p, delta_d, e, c, D, Y)
 
     x_p += begin * x_t + b * x_b + h * x_h
     y_p += ((begin * B + b) * H + h) * Y
@@ -74,31 +83,25 @@ def forward_kernel(
             first_p += first_t
             first_next = tl.load(first_p, mask=t + 1 < end, other=0)
             if first != 0:
-                wy, wq, wk, wb = load_weights(w_p, w_d, D, Y, DP, YP)
+                wq, wk, wb = load_controller(w_p, w_d, D, Y, DP)
+                if WITH_Y:
+                    wy = load_tile(w_p, w_d, e, c, D, Y)
         if INPUT_SOFTMAX:
             x = tl.where(e < D, x, float('-inf'))
             x = tl.exp(x - tl.reduce(x, 0, MAX))
             x = x / tl.reduce(x, 0, SUM)
 
-        tl.store(y_p + c, tl.reduce(wy * x[:, None], 0, SUM), mask=c < Y)
-        q = tl.where(e < D, tl.reduce(wq * x[:, None], 0, SUM), float('-inf'))
-        k = tl.where(e < D, tl.reduce(wk * x[:, None], 0, SUM), float('-inf'))
-        beta = 1.0 / (1.0 + tl.exp(-tl.reduce(wb * x[:, None], 0, SUM)))
-        q = tl.exp(q - tl.reduce(q, 0, MAX))
-        k = tl.exp(k - tl.reduce(k, 0, MAX))
-        q = q / tl.reduce(q, 0, SUM)
-        k = k / tl.reduce(k, 0, SUM)
-        beta_y = tl.reduce(tl.where(j == 0, beta, 0.0), 0, SUM)
-        beta_q = tl.reduce(tl.where(j == 1, beta, 0.0), 0, SUM)
-        beta_k = tl.reduce(tl.where(j == 2, beta, 0.0), 0, SUM)
-        beta_b = tl.reduce(tl.where(j == 3, beta, 0.0), 0, SUM)
+        if WITH_Y:
+            tl.store(y_p + c, tl.reduce(wy * x[:, None], 0, SUM), mask=c < Y)
+        q, k, beta, beta_y, beta_q, beta_k, beta_b = choose(wq, wk, wb, x, D, DP)
 
         difference = (q - k)[:, None]
-        in_y = beta_y * tl.reduce(wy * difference, 0, SUM)
+        if WITH_Y:
+            in_y = beta_y * tl.reduce(wy * difference, 0, SUM)
+            wy += k[:, None] * in_y[None]
         in_q = beta_q * tl.reduce(wq * difference, 0, SUM)
         in_k = beta_k * tl.reduce(wk * difference, 0, SUM)
         in_b = beta_b * tl.reduce(wb * difference, 0, SUM)
-        wy += k[:, None] * in_y[None]
         wq += k[:, None] * in_q[None]
         wk += k[:, None] * in_k[None]
         wb += k[:, None] * in_b[None]
@@ -113,17 +116,24 @@ def forward_kernel(
                 tl.store(saved_p + D + e, k, mask=e < D)
                 tl.store(saved_p + 2 * D + e, in_q, mask=e < D)
                 tl.store(saved_p + 3 * D + e, in_k, mask=e < D)
-                tl.store(saved_p + 4 * D + c, in_y, mask=c < Y)
+                if WITH_Y:
+                    tl.store(saved_p + 4 * D + c, in_y, mask=c < Y)
                 tl.store(saved_p + (4 * D + Y) + j, in_b)
                 tl.store(saved_p + (4 * D + Y + 4) + j, beta)
             saved_p += WIDTH
 
     if begin < end:
-        oy, oq, ok, ob = load_weights(w_p, w_d, D, Y, DP, YP)
-        store_weights(end_p, wy - oy, wq - oq, wk - ok, wb - ob, D, Y, DP, YP)
+        oq, ok, ob = load_controller(w_p, w_d, D, Y, DP)
+        store_controller(end_p, wq - oq, wk - ok, wb - ob, D, Y, DP)
+        if WITH_Y:
+            store_tile(end_p, C, e, c, wy - load_tile(w_p, w_d, e, c, D, Y), D, Y)
     elif delta_p is not None:
         # The state itself, not (w + state) - w: a sequence of no steps changes no bit of it.
-        ay, aq, ak, ab = load_weights(delta_p + n * delta_n + h * delta_h, delta_d, D, Y, DP, YP)
-        store_weights(end_p, ay, aq, ak, ab, D, Y, DP, YP)
+        aq, ak, ab = load_controller(delta_p, delta_d, D, Y, DP)
+        store_controller(end_p, aq, ak, ab, D, Y, DP)
+        if WITH_Y:
+            store_tile(end_p, C, e, c, load_tile(delta_p, delta_d, e, c, D, Y), D, Y)
     else:
-        store_weights(end_p, wy * 0, wq * 0, wk * 0, wb * 0, D, Y, DP, YP)
+        store_controller(end_p, wq * 0, wk * 0, wb * 0, D, Y, DP)
+        if WITH_Y:
+            store_tile(end_p, C, e, c, wy * 0, D, Y)

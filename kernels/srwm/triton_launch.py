@@ -5,13 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..triton_launch import dense_rows, flags, launch, maybe, padded, strides, sum_sequences
+from ..triton_launch import (
+    blocks,
+    dense_rows,
+    flags,
+    lanes,
+    launch,
+    maybe,
+    padded,
+    strides,
+    sum_sequences,
+)
 from .reference import output_dim
 from .registration import sequences
 from .triton_backward import backward_kernel, backward_step_kernel
-from .triton_config import warps
+from .triton_config import MEMORY_TILE, acting_warps, bptt_step_warps, warps, whole
 from .triton_forward import forward_kernel
+from .triton_memory import memory_columns_kernel, memory_kernel, memory_rows_kernel
 from .triton_op import saved_shape
+from .triton_step import step_kernel
 
 
 def forward(
@@ -32,15 +44,27 @@ def forward(
     y = x.new_empty((time, batch, heads, y_dim))
     delta_out = w.new_empty((chains, *w.shape))
     saved = w.new_empty(saved_shape(x, y_dim, step, 0) if save else (0,))
-    if chains * heads > 0:
-        with torch.cuda.device_of(x):
+    if chains * heads == 0:
+        return y, delta_out, saved
+    kept = saved if save else None
+    first, cu = flags(is_first), maybe(cu_seqlens)
+    places = (
+        *x.stride()[:3], *w.stride()[:2], *strides(delta, 3), *strides(is_first, 2)
+    )  # fmt: skip
+    constants = {**sizes(head_dim, y_dim), 'INPUT_SOFTMAX': input_softmax}
+    with_y, count = whole('forward', head_dim, y_dim), warps('forward', head_dim, y_dim, lanes())
+    with torch.cuda.device_of(x):
+        # Where the columns of y have their own kernel, the first one leaves them q, k and beta of every step.
+        log = kept if with_y or (save and not step) else w.new_empty(saved_shape(x, y_dim, False, 0))
+        launch(
+            forward_kernel, chains * heads, x, w, delta, first, cu, y, delta_out, log, time, batch, heads,
+            *places, **constants, STEP=step and with_y, WITH_Y=with_y, num_warps=count,
+        )  # fmt: skip
+        if not with_y:
+            programs, split = by_columns(head_dim, y_dim)
             launch(
-                forward_kernel, chains * heads,
-                x, w, delta, flags(is_first), maybe(cu_seqlens), y, delta_out, saved if save else None,
-                time, batch, heads,
-                *x.stride()[:3], *w.stride()[:2], *strides(delta, 3), *strides(is_first, 2),
-                **sizes(head_dim, y_dim), INPUT_SOFTMAX=input_softmax, STEP=step,
-                num_warps=warps('forward', head_dim, y_dim),
+                memory_kernel, chains * heads * programs, x, w, delta, first, cu, y, delta_out, log,
+                kept if step else None, time, batch, heads, *places, **split, INPUT_SOFTMAX=input_softmax,
             )  # fmt: skip
     return y, delta_out, saved
 
@@ -68,27 +92,76 @@ def backward(
     partial = w.new_empty((chains, *w.shape))
     want = delta_gradient and not step
     ddelta = w.new_empty(partial.shape if want else (0,))
-    inputs = (flags(is_first), maybe(cu_seqlens), saved.contiguous(), dx, partial)
+    if chains * heads == 0:
+        return dx, sum_sequences(partial), ddelta
+    first, cu, kept = flags(is_first), maybe(cu_seqlens), saved.contiguous()
     constants = {**sizes(head_dim, y_dim), 'INPUT_SOFTMAX': input_softmax}
+    of_x, of_first = x.stride()[:3], strides(is_first, 2)
+    of_weights = (*w.stride()[:2], *strides(delta, 3))
     with torch.cuda.device_of(x):
-        if chains * heads > 0 and step:
+        if step:
             launch(
-                backward_step_kernel, chains * heads, dy, x, w, delta, *inputs, time, batch, heads,
-                *strides(dy, 3), *x.stride()[:3], *w.stride()[:2], *strides(delta, 3), *strides(is_first, 2),
-                **constants, num_warps=warps('backward_step', head_dim, y_dim),
+                backward_step_kernel, chains * heads, dy, x, w, delta, first, cu, kept, dx, partial,
+                time, batch, heads, *strides(dy, 3), *of_x, *of_weights, *of_first,
+                **constants, num_warps=bptt_step_warps(head_dim, y_dim),
             )  # fmt: skip
-        elif chains * heads > 0:
-            end, dend = dense_rows(delta_out), maybe(ddelta_out)
+            return dx, sum_sequences(partial), ddelta
+        end, dend = dense_rows(delta_out), maybe(ddelta_out)
+        outputs = (partial, ddelta if want else None)
+        with_y, count = whole('backward', head_dim, y_dim), warps('backward', head_dim, y_dim, lanes())
+        of_outputs = (time, batch, heads, *strides(dy, 3), *strides(dend, 3))
+        sums = None
+        if not with_y:
+            v = w.new_empty((batch, heads, time, y_dim))
+            sums = w.new_empty((batch, heads, time, 3 * head_dim + 1))
+            programs, split = by_columns(head_dim, y_dim)
             launch(
-                backward_kernel, chains * heads, dy, dend, x, w, delta, end, *inputs, ddelta if want else None,
-                time, batch, heads,
-                *strides(dy, 3), *strides(dend, 3), *x.stride()[:3], *w.stride()[:2], *strides(delta, 3),
-                *end.stride()[:3], *strides(is_first, 2),
-                **constants, num_warps=warps('backward', head_dim, y_dim),
+                memory_columns_kernel, chains * heads * programs, dy, dend, x, first, cu, kept, v, *outputs,
+                *of_outputs, *of_x, *of_first, **split, INPUT_SOFTMAX=input_softmax,
             )  # fmt: skip
-        dw = sum_sequences(partial)
-    return dx, dw, ddelta
+            programs, split = by_rows(head_dim, y_dim)
+            launch(
+                memory_rows_kernel, chains * heads * programs, dy, dend, x, w, delta, first, cu, kept, v, sums,
+                *of_outputs, *of_x, *of_weights, *of_first, **split, INPUT_SOFTMAX=input_softmax,
+            )  # fmt: skip
+        launch(
+            backward_kernel, chains * heads, dy, dend, x, w, delta, end, first, cu, kept, sums, dx, *outputs,
+            *of_outputs, *of_x, *of_weights, *end.stride()[:3], *of_first,
+            **constants, WITH_Y=with_y, num_warps=count,
+        )  # fmt: skip
+        return dx, sum_sequences(partial), ddelta
+
+
+def step_(
+    x: Tensor, w: Tensor, fast_weight_delta: Tensor, is_first: Tensor | None, input_softmax: bool, out: Tensor
+) -> None:
+    """One step of acting: writes fast_weight_delta, and y into out."""
+    batch, heads, head_dim = x.shape
+    y_dim = output_dim(w)
+    if batch * heads == 0:
+        return
+    x, w = dense_rows(x), dense_rows(w)
+    with torch.cuda.device_of(x):
+        launch(
+            step_kernel, batch * heads, x, w, fast_weight_delta, flags(is_first), out, heads,
+            *x.stride()[:2], *w.stride()[:2], *fast_weight_delta.stride()[:2], *strides(is_first, 1),
+            *out.stride()[:2], **sizes(head_dim, y_dim), INPUT_SOFTMAX=input_softmax,
+            num_warps=acting_warps(head_dim, y_dim),
+        )  # fmt: skip
 
 
 def sizes(head_dim: int, y_dim: int) -> dict[str, int]:
     return {'D': head_dim, 'Y': y_dim, 'DP': padded(head_dim), 'YP': padded(y_dim)}
+
+
+def by_columns(head_dim: int, y_dim: int) -> tuple[int, dict[str, int]]:
+    """Returns how many programs of triton_memory.py share a chain where each has columns, and their constants."""
+    block, count = blocks(head_dim, y_dim, MEMORY_TILE)
+    constants = {'D': head_dim, 'Y': y_dim, 'DP': padded(head_dim), 'BLOCK': block, 'BLOCKS': count}
+    return count, {**constants, 'num_warps': 1}
+
+
+def by_rows(head_dim: int, y_dim: int) -> tuple[int, dict[str, int]]:
+    """Returns the same where each has rows."""
+    block, count = blocks(y_dim, head_dim, MEMORY_TILE)
+    return count, {**sizes(head_dim, y_dim), 'BLOCK': block, 'BLOCKS': count, 'num_warps': 1}

@@ -1,6 +1,7 @@
-"""The weights of one chain as four Triton tiles: y [DP,YP], q and k [DP,DP], beta [DP,4].
+"""The columns of one chain's weights that choose what is written, as three Triton tiles: q and k [DP,DP], beta [DP,4].
 
-DP and YP are D and Y rounded up to powers of two; what lies beyond D and Y is read as zero and never written.
+DP is D rounded up to a power of two; what lies beyond D is read as zero and never written. The columns of y, which
+lie before these, are a tile of ../triton_tiles.py.
 """
 
 from __future__ import annotations
@@ -8,38 +9,56 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from ..triton_reduce import MAX, SUM
+from ..triton_tiles import load_tile, store_tile
+
 
 @triton.jit
-def load_weights(p, row_stride, D: tl.constexpr, Y: tl.constexpr, DP: tl.constexpr, YP: tl.constexpr):
-    """Reads a matrix [D,C] whose rows lie `row_stride` apart."""
-    e, d, y, b = (
-        tl.arange(0, DP)[:, None],
-        tl.arange(0, DP)[None],
-        tl.arange(0, YP)[None],
-        tl.arange(0, 4)[None],
-    )
-    row = p + e * row_stride
-    square = (e < D) & (d < D)
+def load_controller(p, row_stride, D: tl.constexpr, Y: tl.constexpr, DP: tl.constexpr):
+    """Reads the columns of q, k and beta of a matrix [D,C] whose rows lie `row_stride` apart."""
+    e, j = tl.arange(0, DP), tl.arange(0, 4)
     return (
-        tl.load(row + y, mask=(e < D) & (y < Y), other=0.0),
-        tl.load(row + Y + d, mask=square, other=0.0),
-        tl.load(row + (Y + D) + d, mask=square, other=0.0),
-        tl.load(row + (Y + 2 * D) + b, mask=(e < D) & (b < 4), other=0.0),
+        load_tile(p + Y, row_stride, e, e, D, D),
+        load_tile(p + (Y + D), row_stride, e, e, D, D),
+        load_tile(p + (Y + 2 * D), row_stride, e, j, D, 4),
     )
 
 
 @triton.jit
-def store_weights(p, wy, wq, wk, wb, D: tl.constexpr, Y: tl.constexpr, DP: tl.constexpr, YP: tl.constexpr):
-    """Writes a dense matrix [D,C]."""
-    e, d, y, b = (
-        tl.arange(0, DP)[:, None],
-        tl.arange(0, DP)[None],
-        tl.arange(0, YP)[None],
-        tl.arange(0, 4)[None],
-    )
-    row = p + e * (Y + 2 * D + 4)
-    square = (e < D) & (d < D)
-    tl.store(row + y, wy, mask=(e < D) & (y < Y))
-    tl.store(row + Y + d, wq, mask=square)
-    tl.store(row + (Y + D) + d, wk, mask=square)
-    tl.store(row + (Y + 2 * D) + b, wb, mask=(e < D) & (b < 4))
+def store_controller(p, wq, wk, wb, D: tl.constexpr, Y: tl.constexpr, DP: tl.constexpr):
+    """Writes the columns of q, k and beta of a dense matrix [D,C]."""
+    C: tl.constexpr = Y + 2 * D + 4
+    e, j = tl.arange(0, DP), tl.arange(0, 4)
+    store_tile(p + Y, C, e, e, wq, D, D)
+    store_tile(p + (Y + D), C, e, e, wk, D, D)
+    store_tile(p + (Y + 2 * D), C, e, j, wb, D, 4)
+
+
+@triton.jit
+def load_x(p, rows, D: tl.constexpr, DP: tl.constexpr, SOFTMAX: tl.constexpr, ACC: tl.constexpr):
+    """Reads some rows of one step's x, after the softmax over all of them if there is one."""
+    x = tl.load(p + rows, mask=rows < D, other=0.0).to(ACC)
+    if SOFTMAX:
+        e = tl.arange(0, DP)
+        whole = tl.load(p + e, mask=e < D, other=float('-inf')).to(ACC)
+        top = tl.reduce(whole, 0, MAX)
+        x = tl.where(rows < D, tl.exp(x - top), 0.0) / tl.reduce(tl.exp(whole - top), 0, SUM)
+    return x
+
+
+@triton.jit
+def choose(wq, wk, wb, x, D: tl.constexpr, DP: tl.constexpr):
+    """Returns q, k, all four rates, and each of them: what x makes of the weights before they change."""
+    e, j = tl.arange(0, DP), tl.arange(0, 4)
+    q = tl.where(e < D, tl.reduce(wq * x[:, None], 0, SUM), float('-inf'))
+    k = tl.where(e < D, tl.reduce(wk * x[:, None], 0, SUM), float('-inf'))
+    beta = 1.0 / (1.0 + tl.exp(-tl.reduce(wb * x[:, None], 0, SUM)))
+    q = tl.exp(q - tl.reduce(q, 0, MAX))
+    k = tl.exp(k - tl.reduce(k, 0, MAX))
+    q = q / tl.reduce(q, 0, SUM)
+    k = k / tl.reduce(k, 0, SUM)
+    beta_y = tl.reduce(tl.where(j == 0, beta, 0.0), 0, SUM)
+    beta_q = tl.reduce(tl.where(j == 1, beta, 0.0), 0, SUM)
+    beta_k = tl.reduce(tl.where(j == 2, beta, 0.0), 0, SUM)
+    beta_b = tl.reduce(tl.where(j == 3, beta, 0.0), 0, SUM)
+    return q, k, beta, beta_y, beta_q, beta_k, beta_b

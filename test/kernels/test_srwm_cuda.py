@@ -14,11 +14,12 @@ from cases import assert_close, evaluate, truth
 from srwm_cases import make_case
 
 from srwm.kernels import KernelError, explain, nvrtc, srwm
+from srwm.kernels.cuda_ceilings import Ceiling, ceilings
+from srwm.kernels.cuda_launch import blocks
 from srwm.kernels.cuda_resources import resources
 from srwm.kernels.dispatch import TABLE, Implementation
 from srwm.kernels.srwm import cuda_op
-from srwm.kernels.srwm.cuda_ceilings import Ceiling, ceilings
-from srwm.kernels.srwm.cuda_plan import Plan, blocks
+from srwm.kernels.srwm.cuda_plan import Plan
 
 OPTIONS = {'input_softmax': True}
 # The paper's size on every architecture, the others, which take the compiler long, on one; the bench row has all.
@@ -26,7 +27,8 @@ CHECKED = [
     (row, arch)
     for row in ceilings()
     for arch in ('sm_80', 'sm_90', 'sm_100')
-    if '_16_16_' in row.program.name or (arch == 'sm_90' and '_backward_64_' not in row.program.name)
+    if ('_16_16_' in row.program.name and row.program.op == 'srwm')
+    or (arch == 'sm_90' and '_backward_64_' not in row.program.name)
 ]
 
 
@@ -34,7 +36,7 @@ CHECKED = [
 def test_kernels_stay_below_their_ceilings(row: Ceiling, arch: str) -> None:
     found = resources(row.program, arch)
     assert found.registers <= row.registers
-    assert found.spilled_bytes == row.spilled_bytes == 0
+    assert found.spilled_bytes == 0
     assert found.local == 0
     assert found.atomics == 0
     assert bool(found.barriers) == row.barriers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 
 import pytest
@@ -26,9 +25,9 @@ SHAPES = [(1, 1, 1, 1), (3, 1, 3, 2), (2, 3, 5, 7), (3, 2, 8, 8), (4, 2, 16, 16)
 
 
 @pytest.fixture
-def step(variant: str) -> Callable:
+def step(variant: str, acting: Callable) -> Callable:
     needs_step(variant)
-    return functools.partial(srwm_step_, implementation=variant)
+    return acting(srwm_step_)
 
 
 @pytest.mark.parametrize('input_softmax', [True, False], ids=['softmax', 'raw'])

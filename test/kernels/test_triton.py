@@ -61,7 +61,8 @@ def test_a_launch_reads_no_value_and_allocates_the_same_shapes_for_any_lengths(
 
 
 # What CI compiles; `python -m srwm.kernels.triton_static` compiles everything.
-COMPILED = ['srwm/forward/16', 'srwm/backward/16', 'delta_rule/forward/16', 'delta_rule/backward/16']
+COMPILED = ['srwm/forward/16', 'srwm/backward/16',
+            'delta_rule/forward/16', 'delta_rule/columns/16', 'delta_rule/rows/16']  # fmt: skip
 
 
 def test_machine_code_keeps_to_the_table_on_every_architecture() -> None:

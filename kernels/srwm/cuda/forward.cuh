@@ -5,7 +5,7 @@
 // insertion_t, so that the next step's logits wait for no second product. The update of W itself runs in the shadow of the next
 // step's exponentials.
 #pragma once
-#include "chain.cuh"
+#include "columns.cuh"
 
 template <class IO>
 struct ForwardArguments {
@@ -14,12 +14,14 @@ struct ForwardArguments {
   const float* w;      // [H, D, C]
   const float* delta;  // [N, H, D, C] or null
   int64 delta_n, delta_h, softmax, save;
-  typename IO::Type* y;  // [T, B, H, Y]
-  float* delta_out;      // [N, H, D, C]
-  float* saved;          // [B, H, T, SAVED or STEP_SAVED]
+  Sequence<IO> y;    // dense but for InPlace, where strides would cost registers, and so is delta_out
+  float* delta_out;  // [N, H, D, C]; for InPlace it is `delta` itself
+  int64 delta_out_n, delta_out_h;
+  float* saved;      // [B, H, T, SAVED or STEP_SAVED]
 };
 
-template <int Head, int Out, int Warps, class IO>
+// InPlace: one step, whose state is written where it was read, without going through W.
+template <int Head, int Out, int Warps, bool InPlace, class IO>
 struct ForwardTeam : Columns<Head, Out> {
   using L = Columns<Head, Out>;
   using L::D, L::Y, L::DP, L::C, L::P, L::P4;
@@ -110,6 +112,15 @@ struct ForwardTeam : Columns<Head, Out> {
     }
     shift = exact_shift();
   }
+  // W <- delta alone: what the last update is then added to keeps the digits that w + delta would take from it.
+  DEVICE void resume(const float* delta) {
+    UNROLL
+    for (int i = 0; i < SLOTS; i++) {
+      const int column = L::column(i * LANES + opaque(thread));
+      UNROLL
+      for (int e = 0; e < DP; e++) W[i][e] = delta && e < D && column >= 0 ? delta[e * C + column] : 0.f;
+    }
+  }
   DEVICE float exact_shift() const { return max_lanes<SEGMENT>(logit ? p[0] : NEGATIVE_INFINITY); }
 
   // The update of W that the step before left.
@@ -160,7 +171,7 @@ struct ForwardTeam : Columns<Head, Out> {
     if (!fresh) update(s + EXPONENTIALS + (1 - odd) * 2 * DP);
     if (thread < 2 * DP) put(exponentials + thread, own);
     if (SEGMENTS > 1 && lane == 0 && warp < 2 * SEGMENTS) put(maxima + warp, shift);
-    typename IO::Type* y = a.y + c.dense_row(a.g, t) * Y;
+    typename IO::Type* y = InPlace ? c.row(a.y, t) : a.y.data + c.dense_row(a.g, t) * Y;
     UNROLL
     for (int i = 0; i < SLOTS; i++) {
       const int j = L::index(i * LANES + thread);
@@ -242,7 +253,7 @@ struct ForwardTeam : Columns<Head, Out> {
 
   DEVICE void run() {
     const float* delta = a.delta ? a.delta + c.n * a.delta_n + c.h * a.delta_h : nullptr;
-    float* out = a.delta_out + c.state * D * C;
+    float* out = a.delta_out + (InPlace ? c.n * a.delta_out_n + c.h * a.delta_out_h : c.state * D * C);
     if (c.steps == 0) {
       for (int i = thread; i < D * C; i += LANES) out[i] = delta ? delta[i] : 0.f;
       return;
@@ -267,6 +278,7 @@ struct ForwardTeam : Columns<Head, Out> {
       first = t + 1 < c.steps && c.is_first(a.g, t + 1);
       step(t, fresh);
     }
+    if (InPlace) resume(c.is_first(a.g, 0) ? nullptr : delta);
     update(s + EXPONENTIALS + ((c.steps - 1) & 1) * 2 * DP);
     const float* w = a.w + c.h * D * C;
     UNROLL
@@ -274,15 +286,15 @@ struct ForwardTeam : Columns<Head, Out> {
       const int column = L::column(i * LANES + opaque(thread));
       UNROLL
       for (int e = 0; e < D; e++) {
-        if (column >= 0) out[e * C + column] = W[i][e] - w[e * C + column];
+        if (column >= 0) out[e * C + column] = InPlace ? W[i][e] : W[i][e] - w[e * C + column];
       }
     }
   }
 };
 
-template <int Head, int Out, int Warps, int Teams, class IO>
+template <int Head, int Out, int Warps, int Teams, bool InPlace, class IO>
 DEVICE void srwm_forward(const ForwardArguments<IO>& a) {
-  using Team = ForwardTeam<Head, Out, Warps, IO>;
+  using Team = ForwardTeam<Head, Out, Warps, InPlace, IO>;
   SHARED(shared, Teams * Team::SHARED_SIZE);
   // Where a team has its block to itself, all that follows from the chain is uniform, and costs no lane a register.
   const int team = Teams == 1 ? 0 : threadIdx.x / Team::LANES, thread = Teams == 1 ? threadIdx.x : threadIdx.x % Team::LANES;
@@ -291,12 +303,13 @@ DEVICE void srwm_forward(const ForwardArguments<IO>& a) {
 }
 
 // Every argument has eight bytes, so that a launch is a list of integers; the order is cuda_op.py's.
-#define SRWM_FORWARD(name, Head, Out, Warps, Teams, IO)                                                                   \
-  KERNEL void LAUNCH_BOUNDS(32 * Warps * Teams, Head <= 16 && Warps == 1 ? 5 : 1) name(                                                                  \
+#define SRWM_FORWARD(name, Head, Out, Warps, Teams, InPlace, IO)                                                           \
+  KERNEL void LAUNCH_BOUNDS(32 * Warps * Teams, Head <= 16 && Warps == 1 && !InPlace ? 5 : 1) name(                                    \
       int64 T, int64 B, int64 H, int64 N, const unsigned char* is_first, int64 is_first_t, int64 is_first_b,              \
       const int32* cu_seqlens, IO::Type* x, int64 x_t, int64 x_b, int64 x_h, const float* w, const float* delta,          \
-      int64 delta_n, int64 delta_h, int64 softmax, int64 save, IO::Type* y, float* delta_out, float* saved) {             \
-    srwm_forward<Head, Out, Warps, Teams, IO>({{T, B, H, N, is_first, is_first_t, is_first_b, cu_seqlens},                \
-                                               {x, x_t, x_b, x_h}, w, delta, delta_n, delta_h, softmax, save, y,          \
-                                               delta_out, saved});                                                        \
+      int64 delta_n, int64 delta_h, int64 softmax, int64 save, IO::Type* y, int64 y_t, int64 y_b, int64 y_h,              \
+      float* delta_out, int64 delta_out_n, int64 delta_out_h, float* saved) {                                             \
+    srwm_forward<Head, Out, Warps, Teams, InPlace, IO>({{T, B, H, N, is_first, is_first_t, is_first_b, cu_seqlens},       \
+                                                        {x, x_t, x_b, x_h}, w, delta, delta_n, delta_h, softmax, save,    \
+                                                        {y, y_t, y_b, y_h}, delta_out, delta_out_n, delta_out_h, saved}); \
   }

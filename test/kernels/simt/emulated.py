@@ -17,7 +17,7 @@ from srwm.kernels.nvrtc import Program
 
 HERE = Path(__file__).parent
 # Without optimisation the kernels are six times slower; more of it costs more than it saves.
-FLAGS = ('-std=c++17', '-O1', '-fPIC', '-shared', '-Wall', '-Werror', '-Wno-unknown-pragmas')
+FLAGS = ('-std=c++17', '-O1', '-fPIC', '-Wall', '-Werror', '-Wno-unknown-pragmas')
 
 
 def launch(
@@ -60,27 +60,28 @@ def build(program: Program, without: str = '', instead: str = '') -> Path:
     if without:
         name = next(name for name, text in headers.items() if without in text)
         headers[name] = headers[name].replace(without, instead, 1)
-    sources = {name: (HERE / name).read_text() for name in ('emulator.h', 'emulator.cpp')} | headers
-    sources['kernel.cpp'] = f'{program.source}SIMT_KERNEL({program.name})\n'
-    digest = hashlib.sha256(repr((FLAGS, sorted(sources.items()))).encode()).hexdigest()[:16]
-    library = cache_folder() / 'emulated' / f'{digest}.so'
-    if library.is_file():
-        return library
+    header = {'emulator.h': (HERE / 'emulator.h').read_text()}
+    sources = header | headers | {'kernel.cpp': f'{program.source}SIMT_KERNEL({program.name})\n'}
+    scheduler = compiled(
+        '.o', header | {'emulator.cpp': (HERE / 'emulator.cpp').read_text()}, ('-c', 'emulator.cpp')
+    )
+    return compiled('.so', sources, ('-shared', 'kernel.cpp', str(scheduler)))
+
+
+def compiled(suffix: str, sources: dict[str, str], inputs: tuple[str, ...]) -> Path:
+    """Returns what the compiler makes of some sources, from the cache where it made it before."""
+    digest = hashlib.sha256(repr((FLAGS, inputs, sorted(sources.items()))).encode()).hexdigest()[:16]
+    target = cache_folder() / 'emulated' / f'{digest}{suffix}'
+    if target.is_file():
+        return target
     compiler = find_compiler()
     assert compiler is not None
-    library.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         for name, text in sources.items():
             (Path(folder) / name).write_text(text)
-        target = Path(folder) / 'kernel.so'
-        command = [
-            compiler,
-            *FLAGS,
-            *(str(Path(folder) / f) for f in ('kernel.cpp', 'emulator.cpp')),
-            '-o',
-            str(target),
-        ]
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [compiler, *FLAGS, *inputs, '-o', f'made{suffix}']
+        found = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         assert found.returncode == 0, found.stderr[-3000:]
-        target.replace(library)
-    return library
+        (Path(folder) / f'made{suffix}').replace(target)
+    return target
