@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
+from ..second_derivative import second_derivative as second_derivative_of
+from ..sequences import part, spans
 from . import analytic
 from .reference import reference
 from .registration import checkpoints
@@ -29,7 +28,7 @@ def forward_reference(
     parts = []
     # Autocast reaches into an op that is written in torch's own ops: it would multiply states in half precision.
     with torch.autocast(x.device.type, enabled=False):
-        for steps, batch in spans(x, cu_seqlens):
+        for steps, batch in spans(cu_seqlens):
             args = (x[steps].to(w.dtype), w, part(fast_weight_delta, batch), part(is_first, steps))
             if save:
                 options = {'input_softmax': input_softmax, 'checkpoint_every': checkpoint_every}
@@ -77,7 +76,7 @@ def backward_reference(
         'checkpoint_every': checkpoint_every,
     }
     with torch.autocast(x.device.type, enabled=False):
-        for steps, batch in spans(x, cu_seqlens):
+        for steps, batch in spans(cu_seqlens):
             x_part, dy_part = x[steps].to(w.dtype), None if dy is None else dy[steps].to(w.dtype)
             rows = len(x_part) // checkpoint_every + 1 if checkpoint_every else len(x_part)
             sequence = (x_part, w, part(fast_weight_delta, batch), part(is_first, steps))
@@ -102,48 +101,9 @@ def second_derivative(
 
     `cotangents_in` are dy and ddelta_out, `inputs` the other three; `cotangents` belong to (dx, dw, ddelta).
     """
-    with torch.enable_grad():
-        x, w = leaf(inputs[0]), leaf(inputs[1])
-        delta, dy, ddelta_out = (None if t is None else leaf(t) for t in (inputs[2], *cotangents_in))
+
+    def plain(x: Tensor, w: Tensor, delta: Tensor | None) -> tuple[Tensor, Tensor]:
         y, end = reference(x.to(w.dtype), w, delta, is_first, input_softmax=input_softmax, bptt=bptt)
-        outputs = (y.to(x.dtype), end)
-        wanted = [t for t in (x, w, delta) if t is not None]
-        first = gradients(outputs, wanted, (dy, ddelta_out), create_graph=True)
-        leaves = (dy, ddelta_out, x, w, delta)
-        second = iter(gradients(first, [t for t in leaves if t is not None], cotangents, create_graph=False))
-    return [None if t is None else next(second) for t in leaves]
+        return y.to(x.dtype), end
 
-
-def gradients(
-    outputs: Sequence[Tensor | None],
-    inputs: list[Tensor],
-    cotangents: Sequence[Tensor | None],
-    *,
-    create_graph: bool,
-) -> tuple[Tensor | None, ...]:
-    """Returns the gradient of every input, None where no output with a cotangent reads it."""
-    pairs = [
-        (output, cotangent)
-        for output, cotangent in zip(outputs, cotangents, strict=False)
-        if output is not None and cotangent is not None and output.requires_grad
-    ]
-    if not pairs:
-        return (None,) * len(inputs)
-    values, seeds = [value for value, _ in pairs], [seed for _, seed in pairs]
-    return torch.autograd.grad(values, inputs, seeds, create_graph=create_graph, allow_unused=True)
-
-
-def leaf(tensor: Tensor) -> Tensor:
-    return tensor.detach().requires_grad_()
-
-
-def part(tensor: Tensor | None, index: slice) -> Tensor | None:
-    return None if tensor is None else tensor[index]
-
-
-def spans(x: Tensor, cu_seqlens: Tensor | None) -> list[tuple[slice, slice]]:
-    """Returns (steps, rows of the state) of every run of the recurrence: one, or one a packed sequence."""
-    if cu_seqlens is None:
-        return [(slice(None), slice(None))]
-    ends = cu_seqlens.tolist()
-    return [(slice(a, b), slice(n, n + 1)) for n, (a, b) in enumerate(itertools.pairwise(ends))]
+    return second_derivative_of(plain, cotangents_in, inputs, cotangents)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import KernelError
+from ..sequences import sequences
 from .reference import output_dim
 
 # One gradient for each input of an op.
@@ -68,14 +69,9 @@ def register_fakes(implementation: str, saved_shape: SavedShape) -> None:
     torch.library.register_fake(f'srwm::backward_{implementation}', backward)
 
 
-def sequences(x: Tensor, cu_seqlens: Tensor | None) -> int:
-    """Returns N, the number of states: B, or the number of packed sequences."""
-    return x.shape[1] if cu_seqlens is None else cu_seqlens.shape[0] - 1
-
-
 def checkpoints(x: Tensor, cu_seqlens: Tensor | None, every: int) -> int:
     """Returns how many states are kept: enough for every sequence, whatever the packed lengths are."""
-    return x.shape[0] // every + (1 if cu_seqlens is None else cu_seqlens.shape[0] - 1) if every else 0
+    return x.shape[0] // every + (1 if cu_seqlens is None else sequences(x, cu_seqlens)) if every else 0
 
 
 def register_autograd(

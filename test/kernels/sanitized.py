@@ -23,7 +23,7 @@ from srwm.kernels.build import find_compiler
 ROOT = Path(__file__).resolve().parents[2]
 FUZZ = Path(__file__).with_name('fuzz.py')
 INSTRUCTION_SETS = ('portable', 'avx2', 'avx512', 'neon')
-FLAGS = '-fsanitize=address,undefined -fno-sanitize-recover=all -fno-sanitize=vptr -O1 -g1'
+FLAGS = '-fsanitize=address,undefined -fno-sanitize-recover=all -fno-sanitize=vptr -O0 -g1'
 # The working memory of a task ends one line of cache too early.
 PLANTED = ("'-Daligned_alloc(alignment,bytes)=aligned_alloc(alignment,(bytes)-64)'",)
 # In place of the compiler: what the campaign does not run is not compiled, and its table is the portable one.
