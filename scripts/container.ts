@@ -131,8 +131,9 @@ async function stopOrderly(container: string, config: ImageConfig): Promise<void
     if (!isTraining || signalled) continue;
     signalled = true;
     await sleep(1_000);
-    const init = descendants(child.pid ?? 0).find(({ words }) => words.startsWith('tini '));
-    require(init !== undefined, 'tini must be the first process', lines.join('\n').slice(-2_000));
+    const below = descendants(child.pid ?? 0);
+    const init = below.find(({ words }) => /^(\S*\/)?tini /.test(words));
+    require(init !== undefined, 'tini must be the first process', below.map(({ words }) => words).join('\n'));
     process.kill(init?.pid ?? 0, 'SIGTERM');
   }
   const result = await child;
