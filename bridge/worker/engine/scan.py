@@ -15,6 +15,7 @@ from srwm.worker.engine.affine import Affine
 from srwm.worker.engine.build import build_part, first_values
 from srwm.worker.engine.calls import DTYPES
 from srwm.worker.engine.diagonal import DiagonalLoop, is_diagonal
+from srwm.worker.engine.fuse import fuse_linear
 from srwm.worker.messages_gen import GraphSpec, NodeSpec
 
 log = logging.getLogger('srwm.worker')
@@ -163,7 +164,7 @@ class Scan(torch.nn.Module):
         # turns detach into alias, which lets gradients through.
         traced = make_fx(lambda *arguments: batched(*arguments), decomposition_table={})
         with preserve_node_meta(enable=self._marked):
-            return traced(*examples)
+            return fuse_linear(traced(*examples))
 
     def _example(self, value: int, stepped: bool) -> Tensor:
         body = self.body
