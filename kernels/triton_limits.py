@@ -89,7 +89,7 @@ MODULES = {
 def kernel(op: str, name: str, size: int) -> Kernel:
     """Returns a square size of a kernel, with the settings that a launch gives it."""
     function = name.removesuffix('_controller')
-    registers = dict(zip(('nvidia', 'amd'), CEILINGS[op, name, size], strict=False))
+    nvidia, amd, conversions = CEILINGS[op, name, size]
     make = srwm_kernel if op == 'srwm' else delta_rule_kernel
     constants, state, absent = make(name, size)
     if op == 'srwm' and function in ('forward', 'backward'):
@@ -104,7 +104,7 @@ def kernel(op: str, name: str, size: int) -> Kernel:
     return Kernel(
         name=f'{op}/{name}/{size}', module=f'.{op}.{MODULES[function]}', function=f'{function}_kernel',
         warps=count, constants=constants, absent=(*ABSENT, *absent), aligned=aligned if size % 16 == 0 else (),
-        registers=registers, conversions=CEILINGS[op, name, size][2], state=state,
+        registers={'nvidia': nvidia, 'amd': amd}, conversions=conversions, state=state,
     )  # fmt: skip
 
 

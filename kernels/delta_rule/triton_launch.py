@@ -112,9 +112,9 @@ def step_(
     out: Tensor,
 ) -> None:
     """One step of the forward kernel, whose last state is its first."""
-    inputs = [dense_rows(t.unsqueeze(0)) for t in (q, k, v)]
+    q, k, v = (dense_rows(t.unsqueeze(0)) for t in (q, k, v))
     first = None if is_first is None else flags(is_first.unsqueeze(0))
-    run_forward(*inputs, beta.unsqueeze(0), fast_weights, first, None, out.unsqueeze(0), fast_weights, None)
+    run_forward(q, k, v, beta.unsqueeze(0), fast_weights, first, None, out.unsqueeze(0), fast_weights, None)
 
 
 def by_columns(key: int, value: int) -> tuple[int, dict[str, int]]:

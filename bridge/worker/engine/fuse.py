@@ -36,7 +36,9 @@ def _bias(node: object) -> fx.Node | None:
         return None
     bias = node.args[0]
     value = bias.meta.get('val') if isinstance(bias, fx.Node) else None
-    return bias if isinstance(value, torch.Tensor) and value.dim() == 1 else None
+    if not isinstance(bias, fx.Node) or not isinstance(value, torch.Tensor) or value.dim() != 1:
+        return None
+    return bias
 
 
 def _product(node: object) -> fx.Node | None:
