@@ -21,6 +21,8 @@ export interface Frame {
 }
 
 const FRAME_LIMIT = 12;
+/** For a node with a body: a core's scan lies deep inside the library, and its faults are the caller's. */
+export const BODY_FRAME_LIMIT = 24;
 const GRAPH_FOLDER = folderOf(import.meta.url);
 const SOURCE_FOLDER = GRAPH_FOLDER.replace(/graph\/$/, '');
 /** Frames in these folders are never the author: they only pass a call on to the tracer. */
@@ -31,9 +33,9 @@ function folderOf(url: string): string {
 }
 
 /** Remembers the current stack, without the frames above `below`. */
-export function captureCallSite(below: (...args: never[]) => unknown): CallSite {
+export function captureCallSite(below: (...args: never[]) => unknown, frameLimit = FRAME_LIMIT): CallSite {
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = FRAME_LIMIT;
+  Error.stackTraceLimit = frameLimit;
   const site: CallSite = {};
   Error.captureStackTrace(site, below);
   Error.stackTraceLimit = limit;

@@ -4,7 +4,7 @@ import type { StackedDims, StepOf } from './dims.ts';
 import { GraphError } from './errors.ts';
 import { finish } from './finish.ts';
 import { checkOutputs, refuseAsync } from './graph.ts';
-import { captureCallSite, type CallSite } from './location.ts';
+import { BODY_FRAME_LIMIT, captureCallSite, type CallSite } from './location.ts';
 import { formatShape } from './shape.ts';
 import type { Tensor } from './tensor.ts';
 import { addInput, currentTrace, emitAll, Trace, within } from './trace.ts';
@@ -52,7 +52,7 @@ export function scan<
   options: ScanOptions<C, X, K>,
   body: (step: { readonly carry: C; readonly x: Steps<X>; readonly constants: K }) => ScanStep<C, Y>,
 ): { readonly carry: C; readonly ys: Stacked<Y> } {
-  const site = captureCallSite(scan);
+  const site = captureCallSite(scan, BODY_FRAME_LIMIT);
   const outer = currentTrace('scan', site);
   const constants = options.constants ?? ({} as K);
   const length = commonLength(options.xs, site);

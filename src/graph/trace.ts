@@ -6,7 +6,7 @@
  */
 import type { Attribute, GraphSpec, ValueSpec } from '../../bridge/protocol/graph-spec.ts';
 import { GraphError, RuleFault, type GraphCode } from './errors.ts';
-import { captureCallSite, describeCallSite, type CallSite } from './location.ts';
+import { BODY_FRAME_LIMIT, captureCallSite, describeCallSite, type CallSite } from './location.ts';
 import type { Attributes, OpDefinition } from './ops/definition.ts';
 import { opTable, type AttributesOf, type OpName } from './ops/table.ts';
 import { formatShape, sizeOf } from './shape.ts';
@@ -121,7 +121,7 @@ export function emitAll<K extends OpName>(
   attrs: AttributesOf<K>,
   body: GraphSpec | null = null,
 ): readonly Tensor[] {
-  const site = captureCallSite(emitAll);
+  const site = captureCallSite(emitAll, body === null ? undefined : BODY_FRAME_LIMIT);
   const trace = currentTrace(op, site);
   for (const input of inputs) requireOwn(op, input, trace, site);
   if (trace.nodes.length >= MOST_NODES) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from srwm.kernels import leave_states_unchecked
 from srwm.worker.handlers.describe import describe
 from srwm.worker.handlers.parameters import ParameterHandlers
 from srwm.worker.handlers.persistence import PersistenceHandlers
@@ -15,6 +16,8 @@ from srwm.worker.loader import Handlers
 def build_handlers() -> Handlers:
     """The table of verbs over one fresh session."""
     session = Session()
+    # A loss that is not finite ends a run with the tensor and its line; a kernel would only name its own argument.
+    leave_states_unchecked()
     programs, parameters = ProgramHandlers(session), ParameterHandlers(session)
     profiling = ProfilingHandlers(session)
     unrolls, persistence = UnrollHandlers(session), PersistenceHandlers(session)
