@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NoReturn
 
 from .errors import EnvError
@@ -65,17 +66,16 @@ class Groups:
         """The groups that were sent and not received, oldest first."""
         return list(self._flying)
 
-    def expect_in_flight(self) -> list[int]:
-        """The groups in flight, oldest first; raises ENV_ORDER where there is none."""
-        groups = list(self._flying)
-        if not groups:
+    def expect_in_flight(self) -> Collection[int]:
+        """The groups in flight, oldest first, until the next change; raises ENV_ORDER where there is none."""
+        if not self._flying:
             self.expect_open()
             raise EnvError(
                 'ENV_ORDER',
                 f'{self._who}: wait needs a group that is being stepped, but all await actions.',
                 'Send actions first.',
             )
-        return groups
+        return self._flying
 
     def sent(self, group: int) -> None:
         """Notes that a group is in flight now."""

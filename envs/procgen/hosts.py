@@ -7,7 +7,7 @@ import os
 import select
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,7 +131,7 @@ class Hosts:
         """Waits until every host has stepped the group."""
         self._finish(self._rounds[group])
 
-    def first_to_answer(self, groups: Sequence[int]) -> int:
+    def first_to_answer(self, groups: Collection[int]) -> int:
         """Waits until every host has stepped some group and returns it, the first in `groups` of several."""
         rounds = self._rounds
         while True:

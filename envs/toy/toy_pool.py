@@ -144,7 +144,7 @@ class ToyPool(ABC):
         self._groups.sent(group)
 
     def wait(self) -> int:
-        return self._groups.expect_in_flight()[0]
+        return next(iter(self._groups.expect_in_flight()))
 
     def receive(self, group: int) -> TimeStep:
         self._groups.expect_flying(group)
