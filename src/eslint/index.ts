@@ -30,6 +30,5 @@ const exported: ESLint.Plugin & { readonly configs: { readonly recommended: Lint
   configs: { recommended },
 };
 
-// ESLint loads plugins by their default export.
-// eslint-disable-next-line no-restricted-syntax
+// eslint-disable-next-line no-restricted-syntax -- ESLint loads plugins by their default export
 export default exported;

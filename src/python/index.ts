@@ -24,7 +24,7 @@ const DEFAULT_TIMEOUT_MS = 120_000;
 
 /** A Python file whose functions' types were not given: what they take and return is known to the colleague only. */
 export interface UntypedModule extends AsyncDisposable {
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- unknown would make every call of them a cast
   readonly [name: string]: any;
 }
 
