@@ -88,11 +88,13 @@ class Bench:
             np.int64
         )
         groups = [slice(slots.start, slots.stop) for slots in map(pool.slots, range(pool.num_groups))]
+        # As a network gives them: an array for each group and step.
+        by_group = [list(actions[:, rows]) for rows in groups]
         seconds = [0.0] * len(groups)
         done = [0] * len(groups)
         started = time.perf_counter()
-        for group, rows in enumerate(groups):
-            pool.send(group, actions[0, rows], self._steps.row_to_write(1))
+        for group in range(len(groups)):
+            pool.send(group, by_group[group][0], self._steps.row_to_write(1))
         for _ in range(steps * len(groups)):
             group = pool.wait()
             rows = groups[group]
@@ -100,7 +102,7 @@ class Bench:
             # What collecting does with a time step: from here on it belongs to the network.
             self._steps.take(t % ROWS, pool.receive(group), rows, written=True)
             if t < steps:
-                pool.send(group, actions[t, rows], self._steps.row_to_write((t + 1) % ROWS))
+                pool.send(group, by_group[group][t], self._steps.row_to_write((t + 1) % ROWS))
             else:
                 seconds[group] = time.perf_counter() - started
         # The sum of each group's own rate, as of the bare processes: nobody waits for the slowest.

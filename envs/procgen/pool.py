@@ -52,6 +52,8 @@ class ProcgenPool:
         self._memory = PoolMemory(self.num_envs)
         self._arrays = self._memory.arrays
         self.observations = self._arrays['observation']
+        self._answered: int | None = None
+        """The group that `wait` just named: its hosts need not be asked again."""
         self._rows_offset: int | None = None
         self._num_rows = 0
         try:
@@ -123,11 +125,14 @@ class ProcgenPool:
         return self._rows_offset + row * self.num_envs * OBSERVATION_BYTES
 
     def wait(self) -> int:
-        return self._hosts.first_to_answer(self._groups.expect_in_flight())
+        self._answered = self._hosts.first_to_answer(self._groups.expect_in_flight())
+        return self._answered
 
     def receive(self, group: int) -> TimeStep:
         self._groups.expect_flying(group)
-        self._hosts.receive(group)
+        if group != self._answered:
+            self._hosts.receive(group)
+        self._answered = None
         self._groups.received(group)
         self._ledger.record(group)
         return self._time_steps[group]
@@ -162,6 +167,7 @@ class ProcgenPool:
             'native_offset': ('<i8', (self.num_envs + 1,)),
         }
         checked = unseal(_WHO, state, self._identity, shapes)
+        self._answered = None
         for group in self._groups.in_flight():
             self._hosts.receive(group)
             self._groups.received(group)

@@ -56,7 +56,7 @@ class Nursery:
             **os.environ,
             'PYTHONPATH': python_path(),
             'OPENBLAS_NUM_THREADS': '1',
-            'GLIBC_TUNABLES': _streamed_copies(os.environ.get('GLIBC_TUNABLES')),
+            'GLIBC_TUNABLES': _memory_tuning(os.environ.get('GLIBC_TUNABLES')),
         }
         with theirs:
             self._process = subprocess.Popen(
@@ -168,13 +168,20 @@ class Nursery:
         return f'{how_it_ended(status)}.{tail_of(self._log)}'
 
 
-def _streamed_copies(inherited: str | None) -> str:
-    """Has the hosts' large copies, an unroll's rows, go past their caches, which the games need for themselves.
+def _memory_tuning(inherited: str | None) -> str:
+    """What glibc reads at a process's start; another C library ignores it. Measured on `env/procgen`:
 
-    Measured on `env/procgen`: a third less time for the copies. Another C library ignores it.
+    large copies, an unroll's rows, go past the caches, which the games need for themselves (a third less time for
+    them); the games' images come from one heap in huge pages (1 to 3 % faster steps where Linux gives them on request).
     """
-    ours = 'glibc.cpu.x86_non_temporal_threshold=131072'
-    return f'{inherited}:{ours}' if inherited else ours
+    ours = (
+        'glibc.cpu.x86_non_temporal_threshold=131072',
+        'glibc.malloc.hugetlb=1',
+        f'glibc.malloc.mmap_threshold={2**30}',
+        f'glibc.malloc.trim_threshold={2**32}',
+        f'glibc.malloc.top_pad={2**26}',
+    )
+    return ':'.join(filter(None, (inherited, *ours)))
 
 
 def python_path() -> str:
