@@ -2,13 +2,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { z } from 'zod';
 import { hostTensor } from '../../bridge/client/index.ts';
 import { Session } from '../../src/train/index.ts';
 import type { Bench } from '../bench.ts';
-import { Driver } from '../driver.ts';
 import { GRPC_SERVERS, GrpcClient, requireGrpc } from '../grpc-client.ts';
-import { CannotMeasure, comparisonRow, type Row } from '../row.ts';
+import { OneCore } from '../one-core.ts';
+import { comparisonRow, type Row } from '../row.ts';
 import { compare, median, takePairs, type Pair } from '../statistics.ts';
 
 const GOAL = 5;
@@ -24,7 +23,6 @@ type Call = () => Promise<void>;
 
 /** Calls a second, of both payloads the one that gains less. */
 export async function grpcRow(bench: Bench): Promise<Row> {
-  if (process.platform !== 'linux') throw new CannotMeasure('only Linux holds a process to one core');
   requireGrpc();
   await using core = await OneCore.hold(bench);
   const folder = await mkdtemp(path.join(tmpdir(), 'srwm-bench-'));
@@ -114,30 +112,4 @@ async function secondsOf(count: number, call: Call): Promise<number> {
     times.push((performance.now() - started) / 1000);
   }
   return median(times);
-}
-
-const coresSchema = z.object({ cores: z.array(z.number()).min(1) });
-
-/** This process on one core, and what it starts meanwhile. */
-class OneCore implements AsyncDisposable {
-  readonly index: number;
-  readonly #driver: Driver;
-  readonly #cores: readonly number[];
-
-  private constructor(driver: Driver, cores: readonly number[]) {
-    this.#driver = driver;
-    this.#cores = cores;
-    this.index = cores.at(-1) as number;
-  }
-
-  static async hold(bench: Bench): Promise<OneCore> {
-    const driver = Driver.start('affinity', bench);
-    const { cores } = await driver.call(coresSchema, 'pin', { pid: process.pid });
-    return new OneCore(driver, cores);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#driver.call(z.null(), 'release', { pid: process.pid, cores: this.#cores });
-    await this.#driver[Symbol.asyncDispose]();
-  }
 }
