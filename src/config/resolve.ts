@@ -5,16 +5,15 @@ import type { Assignment } from './assignment.ts';
 import { checkTogether } from './consistency.ts';
 import { kindSections } from './defaults.ts';
 import type { Fault } from './fault.ts';
-import { nearest } from './presets.ts';
 import { configSchema, type Config } from './schema.ts';
+import { isSection, leaves, type Section } from './section.ts';
+import { unknownKey } from './unknown-key.ts';
 
 export interface ResolvedConfig {
   readonly config: Config;
   /** Dotted key to the place that set it. */
   readonly sources: Readonly<Record<string, string>>;
 }
-
-type Section = Record<string, unknown>;
 
 /** Splits `a.b=c`; values parse as JSON, else they are text; `a,b` becomes a list where the key holds one. */
 export function parseAssignment(text: string): Assignment {
@@ -126,16 +125,6 @@ function asList(value: unknown, former: readonly unknown[]): unknown {
   return typeof former[0] === 'number' ? parts.map(Number) : parts;
 }
 
-function isSection(value: unknown): value is Section {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function leaves(section: Section, prefix = ''): string[] {
-  return Object.entries(section).flatMap(([key, value]) =>
-    isSection(value) ? leaves(value, `${prefix}${key}.`) : [`${prefix}${key}`],
-  );
-}
-
 /** The assignment of the key itself, or of the nearest section above it. */
 function sourceOf(key: string, overridden: ReadonlyMap<string, string>, baseSource: string): string {
   for (let path = key; path !== ''; path = path.slice(0, Math.max(0, path.lastIndexOf('.')))) {
@@ -143,35 +132,6 @@ function sourceOf(key: string, overridden: ReadonlyMap<string, string>, baseSour
     if (source !== undefined) return source;
   }
   return baseSource;
-}
-
-function unknownKey(key: string, config: Section, source: string): Fault {
-  const known = [...leaves(config), ...Object.keys(kindSections).map((path) => `${path}.kind`)];
-  const guess =
-    misnamedSection(key, config) ??
-    nearest(
-      key,
-      known.filter((name) => name !== key && !name.startsWith(`${key}.`)),
-    );
-  return {
-    code: 'CONFIG_UNKNOWN_KEY',
-    text: `${key} is no key of this config (set by ${source}). Did you mean ${guess}?`,
-  };
-}
-
-/** The key under the section that its first word must mean, when that word names none. */
-function misnamedSection(key: string, config: Section): string | undefined {
-  const [first, ...rest] = key.split('.');
-  if (first === undefined || rest.length === 0 || Object.hasOwn(config, first)) return undefined;
-  const sections = Object.keys(config).filter((name) => isSection(config[name]));
-  const section = nearest(first, sections);
-  const meant = config[section];
-  return isSection(meant)
-    ? nearest(
-        [section, ...rest].join('.'),
-        leaves(meant).map((leaf) => `${section}.${leaf}`),
-      )
-    : undefined;
 }
 
 interface Issue {

@@ -164,7 +164,7 @@ describe('a faulty config', () => {
     ['train.optimiser.epsilon=1', 'train.optimizer.epsilon', 'train.optimiser.epsilon'],
     ['seeed=4', 'seed', 'seeed'],
     ['trian.unrolLength=4', 'train.unrollLength', 'trian.unrolLength'],
-    ['model.core.heads=2', 'model.core.kind', 'model.core.heads'],
+    ['model.core.heads=2', 'model.core.numHeads', 'model.core.heads'],
     ['constructor=3', '', 'constructor'],
     ['__proto__.polluted=3', '', '__proto__.polluted'],
   ])('is refused with CONFIG_UNKNOWN_KEY and the nearest key: %s', (line, guess, key) => {
@@ -173,6 +173,16 @@ describe('a faulty config', () => {
     expect(error.message).toContain(
       `${key} is no key of this config (set by --set ${line}). Did you mean ${guess}`,
     );
+  });
+
+  it('is refused with the key whose name it is a part of', () => {
+    const error = refusal(() => resolved('procgen-small', 'environment.mode=easy'));
+    expect(error.message).toContain('Did you mean environment.distributionMode?');
+  });
+
+  it('is refused with the keys of its section where it is like none of them', () => {
+    const error = refusal(() => resolved('tiny', 'train.nope=1'));
+    expect(error.message).toContain('The keys of train are totalEnvSteps, unrollLength, ');
   });
 
   it('does not suggest the unknown key of a file to itself', () => {

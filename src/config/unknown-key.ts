@@ -1,0 +1,51 @@
+/** What is said of a key that no config has. */
+import { distance } from 'fastest-levenshtein';
+import { kindSections } from './defaults.ts';
+import type { Fault } from './fault.ts';
+import { nearest } from './presets.ts';
+import { isSection, leaves, type Section } from './section.ts';
+
+/** A key of a config that has none of that name, with the key that was probably meant. */
+export function unknownKey(key: string, config: Section, source: string): Fault {
+  return {
+    code: 'CONFIG_UNKNOWN_KEY',
+    text: `${key} is no key of this config (set by ${source}). ${suggestion(key, config)}`,
+  };
+}
+
+function suggestion(key: string, config: Section): string {
+  const kinds = Object.keys(kindSections).map((path) => `${path}.kind`);
+  const known = [...leaves(config), ...kinds].filter((name) => name !== key && !name.startsWith(`${key}.`));
+  const section = key.slice(0, key.lastIndexOf('.') + 1);
+  const words = known
+    .filter((name) => name.startsWith(section))
+    .map((name) => name.slice(section.length))
+    .filter((word) => !word.includes('.'));
+  const longer = words.find((word) => isPartOf(key.slice(section.length), word));
+  const guess =
+    misnamedSection(key, config) ?? (longer === undefined ? nearest(key, known) : section + longer);
+  const isFar = distance(key, guess) > Math.max(3, Math.floor(key.length / 3));
+  return isFar && longer === undefined && section !== '' && words.length > 0
+    ? `The keys of ${section.slice(0, -1)} are ${words.join(', ')}.`
+    : `Did you mean ${guess}?`;
+}
+
+/** `mode` of `distributionMode`: short, but no slip of the pen. */
+function isPartOf(word: string, longer: string): boolean {
+  return word.length > 2 && longer.toLowerCase().includes(word.toLowerCase());
+}
+
+/** The key under the section that its first word must mean, when that word names none. */
+function misnamedSection(key: string, config: Section): string | undefined {
+  const [first, ...rest] = key.split('.');
+  if (first === undefined || rest.length === 0 || Object.hasOwn(config, first)) return undefined;
+  const sections = Object.keys(config).filter((name) => isSection(config[name]));
+  const section = nearest(first, sections);
+  const meant = config[section];
+  return isSection(meant)
+    ? nearest(
+        [section, ...rest].join('.'),
+        leaves(meant).map((leaf) => `${section}.${leaf}`),
+      )
+    : undefined;
+}
