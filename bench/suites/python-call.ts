@@ -3,15 +3,44 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { closePython, python } from '../../src/python/index.ts';
 import type { Bench } from '../bench.ts';
+import { OneCore } from '../one-core.ts';
 import { comparisonRow, type Row } from '../row.ts';
-import { median, takePairs } from '../statistics.ts';
+import { compare, median, takePairs, type Pair } from '../statistics.ts';
 
 const WARM_UP = 2;
 const CALLS = 500;
 const PAYLOAD = 'x'.repeat(64);
 
-/** 64 bytes of text there and back, awaited, through the façade and through pythonia, in one and the same interpreter. */
+/**
+ * 64 bytes of text there and back, awaited, through the façade and through pythonia, in one and the same interpreter; all
+ * of it on one core.
+ */
 export async function pythonCallRow(bench: Bench): Promise<Row> {
+  const { core, pairs } = await onOneCore(bench);
+  const { median: ratio, interval, ours, rival } = compare(await callPairs(bench));
+  return comparisonRow(
+    {
+      name: 'python/call',
+      unit: 'us',
+      better: 'lower',
+      goal: 1.5,
+      detail: {
+        what: "64 bytes of text to a Python function and back, awaited: through python(...) with its checks, deadline and turn, against pythonia's own proxy in its fast mode, same interpreter; both sides on one core",
+        calls_a_pair: CALLS,
+        core,
+        on_any_core: { ratio, interval, ours, rival },
+      },
+    },
+    pairs,
+  );
+}
+
+async function onOneCore(bench: Bench) {
+  await using core = await OneCore.hold(bench);
+  return { core: core.index, pairs: await callPairs(bench) };
+}
+
+async function callPairs(bench: Bench): Promise<Pair[]> {
   const file = path.join(bench.programs, 'rivals', 'python_call.py');
   const facade = await python<{ echo(text: string): string }>(file);
   // As pythonia's own timer does, which the façade takes away so that scripts end by themselves.
@@ -19,7 +48,7 @@ export async function pythonCallRow(bench: Bench): Promise<Row> {
   try {
     const raw = await rawProxy(file);
     const sides = { ours: () => facade.echo(PAYLOAD), rival: () => raw.echo(PAYLOAD) };
-    const take = async (oursFirst: boolean) => {
+    const take = async (oursFirst: boolean): Promise<Pair> => {
       const pair = { ours: 0, rival: 0 };
       for (const side of oursFirst ? (['ours', 'rival'] as const) : (['rival', 'ours'] as const)) {
         pair[side] = await medianOf(CALLS, sides[side]);
@@ -27,20 +56,7 @@ export async function pythonCallRow(bench: Bench): Promise<Row> {
       return pair;
     };
     await takePairs(WARM_UP, take);
-    const pairs = await takePairs(Math.max(bench.pairs, 15), take);
-    return comparisonRow(
-      {
-        name: 'python/call',
-        unit: 'us',
-        better: 'lower',
-        goal: 1.5,
-        detail: {
-          what: "64 bytes of text to a Python function and back, awaited: through python(...) with its checks, deadline and turn, against pythonia's own proxy in its fast mode, same interpreter; no process pinned",
-          calls_a_pair: CALLS,
-        },
-      },
-      pairs,
-    );
+    return await takePairs(Math.max(bench.pairs, 15), take);
   } finally {
     clearInterval(awake);
     await closePython();

@@ -24,6 +24,10 @@ SAFE = 2**53 - 1
 """The largest integer that a JavaScript number tells from its neighbours."""
 DEEPEST = 64
 
+# Made once: json.loads and json.dumps look for marks and white space, and make an encoder for each call.
+_read = json.JSONDecoder().raw_decode
+_write = json.JSONEncoder(allow_nan=False).encode
+_quote = json.encoder.encode_basestring_ascii
 _process = os.getpid()
 _modules: list[ModuleType] = []
 _limits = {'values': 0, 'characters': 0}
@@ -84,15 +88,16 @@ def _die_with(parent: int) -> None:
 
 def answer(text: str) -> str:
     """Answers one request: `{file}` loads a module, `{module, function, arguments, keywords}` calls into it."""
-    request = json.loads(text)
+    # What JSON.stringify wrote: one value, with nothing before or behind it.
+    request, _ = _read(text)
     try:
         if 'file' in request:
-            return json.dumps({'value': _load(request['file'])})
+            return _write({'value': _load(request['file'])})
         return _encode(_invoke(request))
     except Refused as refusal:
-        return json.dumps({'refused': {'code': refusal.code, 'message': str(refusal)}})
+        return _write({'refused': {'code': refusal.code, 'message': str(refusal)}})
     except BaseException as error:  # noqa: BLE001 - sys.exit() in a colleague's function must not end the interpreter.
-        return json.dumps({'raised': _describe(error)})
+        return _write({'raised': _describe(error)})
     finally:
         if (
             os.getpid() != _process
@@ -192,9 +197,11 @@ def _untag(value: Any) -> Any:
 
 
 def _encode(value: Any) -> str:
+    if type(value) is str and len(value) <= _limits['characters']:
+        return f'{{"value": {_quote(value)}}}'
     encoder = _Encoder()
     plain = encoder.encode(value, 'the result', 0)
-    return json.dumps({'tagged' if encoder.tagged else 'value': plain}, allow_nan=False)
+    return _write({'tagged' if encoder.tagged else 'value': plain})
 
 
 class _Encoder:
