@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes as C
 import mmap
 import os
+import select
 import signal
 import struct
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +17,8 @@ from .native import NativeInstance, NativeLibrary
 
 GET_STATES, SET_STATES, READY = 253, 254, 255
 _PR_SET_PDEATHSIG = 1
+_SPIN_SECONDS = 100e-6
+"""Longer than a worker takes for a time step that no network looks at, shorter than any network."""
 
 
 def die_with_parent(parent: int) -> None:
@@ -91,6 +95,33 @@ class _Run:
             alone.close()
 
 
+class _Commands:
+    """What the worker writes to a host.
+
+    A core that is given up has to be woken again, which takes a virtual one longer than the worker takes between two
+    steps. So a host that has a core to itself looks out for its next command a moment before it sleeps, but only
+    where the last one came as soon as that: beside a network it sleeps at once. Measured on `env/procgen`: 3 % more.
+    """
+
+    def __init__(self, file: int, *, may_spin: bool) -> None:
+        self._file = file
+        self._poll = select.poll()
+        self._poll.register(file, select.POLLIN)
+        self._spin_seconds = _SPIN_SECONDS if may_spin else 0.0
+        self._waited = _SPIN_SECONDS
+
+    def read(self) -> bytes:
+        """Waits for the next ones; empty when the worker has closed its end."""
+        started = time.perf_counter()
+        if self._waited < self._spin_seconds:
+            end = started + self._spin_seconds
+            while not self._poll.poll(0) and time.perf_counter() < end:
+                pass
+        commands = os.read(self._file, 4096)
+        self._waited = time.perf_counter() - started
+        return commands
+
+
 def run_host(
     library: NativeLibrary, plan: dict[str, Any], memory: int, commands: int, replies: int, states: int
 ) -> None:
@@ -107,8 +138,9 @@ def run_host(
     row_offsets, copy_observations = shared.row_offsets, shared.copy_observations
     act, observe = library.functions.libenv_act, library.functions.libenv_observe
     answers = [bytes([code]) for code in range(256)]
+    waiting = _Commands(commands, may_spin=plan['hosts'] <= len(os.sched_getaffinity(0)))
     os.write(replies, answers[READY])
-    while received := os.read(commands, 4096):
+    while received := waiting.read():
         for code in received:
             if code == GET_STATES:
                 write_states(states, [instance.get_state(index) for instance, index in slots])

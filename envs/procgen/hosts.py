@@ -248,7 +248,7 @@ def _plan(spec: ProcgenSpec, share: list[list[range]]) -> dict[str, Any]:
         ]
         for group in share
     ]
-    return {'num_envs': len(spec.games), 'groups': groups}
+    return {'hosts': spec.num_hosts, 'num_envs': len(spec.games), 'groups': groups}
 
 
 def _process_state(pid: int) -> str:
