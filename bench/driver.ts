@@ -66,6 +66,7 @@ export function startPython(
       // The programs import each other and the worker's modules, and nothing else of the repository.
       pythonPath: [places.pythonPath, programs].join(path.delimiter),
       threads,
+      arenaBytes: 0,
       logFile: null,
       startTimeoutMs: 0,
       pingIntervalMs: 0,

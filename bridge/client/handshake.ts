@@ -7,7 +7,7 @@ import { Link, type Incoming } from './link.ts';
 import type { WorkerOptions } from './options.ts';
 
 /** What the worker says about itself. */
-export type Hello = Omit<HelloMessage & ReadyMessage, 'token'>;
+export type Hello = Omit<HelloMessage & ReadyMessage, 'token' | 'arena'>;
 
 /** Starts a worker and greets it. Throws WORKER_START, PROTOCOL_VERSION or PROTOCOL_TOKEN and leaves nothing behind. */
 export async function openLink(options: WorkerOptions): Promise<{ link: Link; hello: Hello }> {
@@ -24,8 +24,9 @@ export async function openLink(options: WorkerOptions): Promise<{ link: Link; he
     link.sendControl('WELCOME', { protocol_hash: protocolHash });
     const ready = await inbox.next('READY', link);
     checkToken(ready.token, link.token);
+    link.openArena(hello.pid, ready.arena);
     const { token: _hello, ...greeting } = hello;
-    const { token: _ready, ...description } = ready;
+    const { token: _ready, arena: _arena, ...description } = ready;
     return { link, hello: { ...greeting, ...description } };
   } catch (error) {
     await link.close();

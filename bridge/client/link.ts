@@ -6,16 +6,32 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { decodeHeader, encodeHeader } from '../protocol/codec.ts';
-import { controlSchemas, type ControlKind, type ControlMessage } from '../protocol/control.ts';
+import {
+  controlSchemas,
+  type ArenaPlace,
+  type ControlKind,
+  type ControlMessage,
+} from '../protocol/control.ts';
 import { envelopeSchemas, type ErrorHeader, type ReplyHeader } from '../protocol/envelope.ts';
 import { decodePreamble, encodePreamble, type Kind } from '../protocol/frames.ts';
+import { Arena } from './arena.ts';
 import { Channel } from './channel.ts';
 import { invalidMessage } from './failures.ts';
 import type { WorkerOptions } from './options.ts';
+import { ownedBytes, type HostTensor } from './tensors.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 /** Longer paths do not fit a socket address (108 bytes on Linux, 104 on macOS). */
 const MAX_FOLDER_LENGTH = 80;
+
+/** Below it a frame is as quick. */
+const ARENA_FROM_BYTES = 2 ** 18;
+
+/** A tensor on its way: where it is, and its bytes where they are a frame. */
+export interface PlacedTensor {
+  readonly spec: Pick<HostTensor, 'dtype' | 'shape'> & { readonly offset: number | null };
+  readonly frame: Buffer | null;
+}
 
 /** A message of the worker whose header has the form of its kind. */
 export type Incoming =
@@ -52,6 +68,7 @@ export class Link {
   #control!: Channel;
   #work!: Channel;
   #process!: WorkerProcess;
+  #arena: Arena | null = null;
   #receiver: Receiver;
 
   private constructor(folder: string | null, receiver: Receiver) {
@@ -73,6 +90,7 @@ export class Link {
         SRWM_CONTROL_ENDPOINT: link.#control.endpoint,
         SRWM_WORK_ENDPOINT: link.#work.endpoint,
         SRWM_TOKEN: link.token,
+        SRWM_ARENA_BYTES: String(options.arenaBytes),
       });
     } catch (error) {
       await link.close();
@@ -88,6 +106,23 @@ export class Link {
   /** Hands the messages that come from now on to another receiver. */
   setReceiver(receiver: Receiver): void {
     this.#receiver = receiver;
+  }
+
+  /** Large tensors go there from now on, where the worker offers it and this process can reach it. */
+  openArena(pid: number, place: ArenaPlace | null): void {
+    this.#arena = Arena.open(pid, place, this.token, (line) => this.#process.note(line));
+  }
+
+  /** Copies the bytes of a tensor to where the worker finds them: nobody else can write to them from now on. */
+  place(tensor: HostTensor): PlacedTensor {
+    const { dtype, shape, data } = tensor;
+    const offset = data.byteLength < ARENA_FROM_BYTES ? null : (this.#arena?.write(data) ?? null);
+    return { spec: { dtype, shape, offset }, frame: offset === null ? ownedBytes(tensor) : null };
+  }
+
+  /** Gives back the places of tensors that were not sent. */
+  takeBack(placed: readonly PlacedTensor[]): void {
+    this.#arena?.free(placed.flatMap(({ spec }) => spec.offset ?? []));
   }
 
   sendControl<K extends ControlKind>(kind: K, message: ControlMessage<K>): void {
@@ -119,6 +154,8 @@ export class Link {
     };
     opened.control?.close();
     opened.work?.close();
+    this.#arena?.close();
+    this.#arena = null;
     await opened.process?.destroy();
     process.off('exit', this.#removeFolderAtExit);
     if (this.#folder !== null) await rm(this.#folder, { recursive: true, force: true });
@@ -144,6 +181,7 @@ export class Link {
       if (schema === undefined) throw invalidMessage(kind, 'a kind that only the driver sends');
       const parsed = schema.safeParse(decodeHeader(frames[1] as Buffer));
       if (!parsed.success) throw invalidMessage(kind, z.prettifyError(parsed.error));
+      if (kind === 'REPLY' || kind === 'ERROR') this.#arena?.free((parsed.data as ReplyHeader).freed);
       const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
       const message = { kind, header: parsed.data, tensors: frames.slice(2) } as Incoming;
       this.#receiver.onMessage(message, bytes);

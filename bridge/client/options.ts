@@ -7,6 +7,11 @@ export interface WorkerOptions {
   readonly pythonPath: string;
   /** Threads of torch and of every numeric library under it. */
   readonly threads: number;
+  /**
+   * Memory that the worker offers for large tensors, where the system has such memory; 0 offers none. It is taken from
+   * the machine only as far as tensors fill it, and then kept.
+   */
+  readonly arenaBytes: number;
   /** Further variables for the worker; they win over those of this process. */
   readonly environment: Readonly<Record<string, string>>;
   /** Where everything that the worker prints is kept; null keeps only the last lines. */

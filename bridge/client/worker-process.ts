@@ -71,6 +71,11 @@ export class WorkerProcess {
     return { exitCode: null, signal: null, logTail: this.#log.lines };
   }
 
+  /** Adds a line of the driver's own to the log. */
+  note(line: string): void {
+    this.#log.add(line);
+  }
+
   /** Signals the worker and every process that it started. */
   signal(name: 'SIGTERM' | 'SIGKILL'): void {
     try {

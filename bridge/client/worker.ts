@@ -6,13 +6,13 @@ import type { SrwmError, WorkerExit } from '../protocol/errors.ts';
 import { verbs, type ReplyBody, type RequestBody, type Verb } from '../protocol/messages.ts';
 import * as failures from './failures.ts';
 import { openLink, type Hello } from './handshake.ts';
-import type { Incoming, Link } from './link.ts';
+import type { Incoming, Link, PlacedTensor } from './link.ts';
 import { Liveness } from './liveness.ts';
 import type { WorkerOptions } from './options.ts';
 import { abortReason, RequestTable, type CallOptions } from './requests.ts';
 import { callerStack, withTrace } from './traces.ts';
 import { Statistics } from './statistics.ts';
-import { checkTensor, ownedBytes, type HostTensor } from './tensors.ts';
+import { checkTensor, type HostTensor } from './tensors.ts';
 
 export interface WorkerCallOptions extends CallOptions {
   /** Copied before `call` returns: the caller may write to them again at once. */
@@ -83,14 +83,12 @@ export class Worker implements AsyncDisposable {
       if (options.signal?.aborted === true) throw abortReason({ id, verb }, options.signal);
       const tensors = options.tensors ?? [];
       for (const tensor of tensors) checkTensor(tensor, verb);
-      const header = encodeHeader({
-        id,
-        verb,
-        deadline_ms: options.deadlineMs ?? null,
-        body,
-        tensors: tensors.map(({ dtype, shape }) => ({ dtype, shape })),
-      });
-      const frames = tensors.map(ownedBytes);
+      const placed = tensors.map((tensor) => this.#link.place(tensor));
+      const header = this.#encode(
+        { id, verb, deadline_ms: options.deadlineMs ?? null, body, tensors: placed.map(({ spec }) => spec) },
+        placed,
+      );
+      const frames = placed.flatMap(({ frame }) => frame ?? []);
       this.#requests.add({
         verb,
         trace,
@@ -106,12 +104,21 @@ export class Worker implements AsyncDisposable {
         },
       });
       this.statistics.calls += 1;
-      this.statistics.bytesOut += frames.reduce((sum, frame) => sum + frame.length, header.length);
+      this.statistics.bytesOut += tensors.reduce((sum, { data }) => sum + data.byteLength, header.length);
       this.#link.sendRequest(header, frames);
     });
     // With several calls under way, the first rejection is seen before the others are awaited: they are no accident.
     reply.catch(() => undefined);
     return reply;
+  }
+
+  #encode(header: object, placed: readonly PlacedTensor[]): Buffer {
+    try {
+      return encodeHeader(header);
+    } catch (error) {
+      this.#link.takeBack(placed);
+      throw error;
+    }
   }
 
   /** Stops the worker: asked, then by SIGTERM, then by SIGKILL. Pending calls reject with WORKER_CLOSED. */

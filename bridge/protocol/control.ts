@@ -11,6 +11,11 @@ export const deviceSchema = z
   });
 export type Device = z.infer<typeof deviceSchema>;
 
+export const arenaSchema = z
+  .strictObject({ fd: count, size: z.int().min(1) })
+  .meta({ id: 'ArenaPlace', description: 'A file descriptor of the worker, and the bytes behind it.' });
+export type ArenaPlace = z.infer<typeof arenaSchema>;
+
 export const controlSchemas = {
   HELLO: z
     .strictObject({ token: z.string(), pid: z.int().min(1), python: z.string(), protocol_hash: z.string() })
@@ -27,6 +32,11 @@ export const controlSchemas = {
       threads: z.int().min(1),
       devices: z.array(deviceSchema),
       ops_hash: z.string(),
+      /**
+       * Memory of the worker that its driver writes large tensors into. It begins with the token, in a page of its own.
+       * Null where the system has no such memory, or the driver asked for none: then every tensor is a frame.
+       */
+      arena: arenaSchema.nullable(),
     })
     .meta({
       id: 'Ready',

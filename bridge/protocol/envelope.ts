@@ -20,11 +20,20 @@ export const itemBytes: Readonly<Record<TensorDtype, number>> = {
   bool: 1,
 };
 
+const shape = z.array(z.int().min(0));
+const sentTensors = z.array(
+  z.strictObject({ dtype: tensorDtypeSchema, shape, offset: z.int().min(0).nullable() }).meta({
+    id: 'SentTensor',
+    description: 'Dtype and shape of one tensor, and where in the arena it is; null = in the next frame.',
+  }),
+);
 const tensorSpecs = z.array(
   z
-    .strictObject({ dtype: tensorDtypeSchema, shape: z.array(z.int().min(0)) })
+    .strictObject({ dtype: tensorDtypeSchema, shape })
     .meta({ id: 'TensorSpec', description: 'Dtype and shape of one tensor frame.' }),
 );
+/** Places in the arena whose tensors are gone: the driver may write there again. */
+const freed = z.array(z.int().min(0));
 const worker_seconds = z.number().min(0);
 
 export const envelopeSchemas = {
@@ -35,11 +44,11 @@ export const envelopeSchemas = {
       /** Remaining time, because clocks differ. */
       deadline_ms: z.number().min(0).nullable(),
       body: z.unknown(),
-      tensors: tensorSpecs,
+      tensors: sentTensors,
     })
     .meta({ id: 'RequestHeader', description: 'Driver to worker; `body` is the request of `verb`.' }),
   REPLY: z
-    .strictObject({ id: z.int().min(1), body: z.unknown(), tensors: tensorSpecs, worker_seconds })
+    .strictObject({ id: z.int().min(1), body: z.unknown(), tensors: tensorSpecs, freed, worker_seconds })
     .meta({
       id: 'ReplyHeader',
       description: 'Worker to driver; `body` is the reply of the verb that was asked.',
@@ -58,6 +67,7 @@ export const envelopeSchemas = {
           fatal: z.boolean(),
         })
         .meta({ id: 'Failure', description: 'Why a request failed; graph and node where one did.' }),
+      freed,
       worker_seconds,
     })
     .meta({ id: 'ErrorHeader', description: 'Worker to driver; id 0 when the request could not be read.' }),

@@ -10,6 +10,7 @@ import sys
 import msgspec
 import zmq
 
+from srwm.worker.arena import Arena
 from srwm.worker.context import Activity
 from srwm.worker.control import Control, connect
 from srwm.worker.errors import WorkerError, failure_of
@@ -36,9 +37,10 @@ def main() -> None:
     control = Control(zmq.Context(), endpoints['SRWM_CONTROL_ENDPOINT'], token, activity)
     control.start()
     epoch = control.wait_for_welcome()
-    handlers = ready(work, token, epoch)
+    arena = Arena(token, int(os.environ.get('SRWM_ARENA_BYTES', '0')))
+    handlers = ready(work, token, epoch, arena)
     if handlers is not None:
-        serve(work, handlers.verbs, activity, epoch)
+        serve(work, handlers.verbs, activity, epoch, arena)
         handlers.close()
     work.close()
     context.term()
@@ -68,12 +70,12 @@ def required(name: str) -> str:
     return value
 
 
-def ready(work: zmq.Socket, token: str, epoch: int) -> Handlers | None:
+def ready(work: zmq.Socket, token: str, epoch: int, arena: Arena) -> Handlers | None:
     """Loads the handlers and says READY; on a failure says BYE with the reason and returns None."""
     codec = Codec()
     try:
         handlers = load_handlers(os.environ.get('SRWM_HANDLERS', DEFAULT_MODULE))
-        message = msgspec.convert({**handlers.describe(), 'token': token}, Ready)
+        message = msgspec.convert({**handlers.describe(), 'token': token, 'arena': arena.place()}, Ready)
     except Exception as error:  # noqa: BLE001 - every failure is told to the driver.
         failure = failure_of(error)
         bye = Bye(

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_HASH = '02ed87e47b6cf80aa26afb4acae1f1a83d2dff440a51c1d4d0d12d9986162e90'
+PROTOCOL_HASH = '5dd5ca339f627e8cf3c7d69bd0fee8c80627ff228340296f7860ea5532dee8a6'
 MAX_FRAMES = 4096
 MAX_FRAME_BYTES = 1073741824
 
@@ -52,6 +52,13 @@ class Device(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     description: str
 
 
+class ArenaPlace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file descriptor of the worker, and the bytes behind it."""
+
+    fd: Annotated[int, Meta(ge=0)]
+    size: Annotated[int, Meta(ge=1)]
+
+
 class Ready(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Worker to driver, on `work`: handlers are loaded, requests may come."""
 
@@ -61,6 +68,7 @@ class Ready(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     threads: Annotated[int, Meta(ge=1)]
     devices: list[Device]
     ops_hash: str
+    arena: ArenaPlace | None
 
 
 class Ping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -103,11 +111,12 @@ TensorDtype: TypeAlias = Literal[
 ]
 
 
-class TensorSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Dtype and shape of one tensor frame."""
+class SentTensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Dtype and shape of one tensor, and where in the arena it is; null = in the next frame."""
 
     dtype: TensorDtype
     shape: list[Annotated[int, Meta(ge=0)]]
+    offset: Annotated[int, Meta(ge=0)] | None
 
 
 class RequestHeader(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,7 +126,14 @@ class RequestHeader(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     verb: str
     deadline_ms: Annotated[float, Meta(ge=0)] | None
     body: Raw
-    tensors: list[TensorSpec]
+    tensors: list[SentTensor]
+
+
+class TensorSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Dtype and shape of one tensor frame."""
+
+    dtype: TensorDtype
+    shape: list[Annotated[int, Meta(ge=0)]]
 
 
 class ReplyHeader(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,6 +142,7 @@ class ReplyHeader(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     id: Annotated[int, Meta(ge=1)]
     body: Raw
     tensors: list[TensorSpec]
+    freed: list[Annotated[int, Meta(ge=0)]]
     worker_seconds: Annotated[float, Meta(ge=0)]
 
 
@@ -146,6 +163,7 @@ class ErrorHeader(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     id: Annotated[int, Meta(ge=0)]
     error: Failure
+    freed: list[Annotated[int, Meta(ge=0)]]
     worker_seconds: Annotated[float, Meta(ge=0)]
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from srwm.worker.arena import Arena
 from srwm.worker.errors import WorkerError
 from srwm.worker.messages_gen import (
     ITEM_BYTES,
@@ -20,7 +21,7 @@ from srwm.worker.messages_gen import (
     Failure,
     Kind,
     RequestHeader,
-    TensorSpec,
+    SentTensor,
 )
 
 MAGIC = b'SRWM'
@@ -31,7 +32,7 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 
 @dataclass(frozen=True, kw_only=True)
 class WireTensor:
-    """One tensor frame: little-endian bytes in C order."""
+    """One tensor: little-endian bytes in C order. Bytes that can be written to are the holder's alone."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -117,7 +118,13 @@ class Codec:
             ) from error
 
     def reply(
-        self, epoch: int, request: int, body: dict[str, Any], tensors: Sequence[WireTensor], seconds: float
+        self,
+        epoch: int,
+        request: int,
+        body: dict[str, Any],
+        tensors: Sequence[WireTensor],
+        seconds: float,
+        freed: list[int],
     ) -> list[Buffer]:
         """Frames of a REPLY."""
         for tensor in tensors:
@@ -126,14 +133,17 @@ class Codec:
             'id': request,
             'body': body,
             'tensors': [{'dtype': tensor.dtype, 'shape': tensor.shape} for tensor in tensors],
+            'freed': freed,
             'worker_seconds': seconds,
         }
         preamble = encode_preamble(Kind.REPLY, epoch, 2 + len(tensors))
         return [preamble, self._encode(header), *(tensor.data for tensor in tensors)]
 
-    def error(self, epoch: int, request: int, failure: Failure, seconds: float) -> list[Buffer]:
+    def error(
+        self, epoch: int, request: int, failure: Failure, seconds: float, freed: list[int]
+    ) -> list[Buffer]:
         """Frames of an ERROR; request 0 where none could be read."""
-        header = {'id': request, 'error': failure, 'worker_seconds': seconds}
+        header = {'id': request, 'error': failure, 'freed': freed, 'worker_seconds': seconds}
         return [encode_preamble(Kind.ERROR, epoch, 2), self._encode(header)]
 
     def control(self, kind: Kind, epoch: int, message: msgspec.Struct) -> list[Buffer]:
@@ -141,21 +151,30 @@ class Codec:
         return [encode_preamble(kind, epoch, 2), self._encode(message)]
 
 
-def tensors_of(specs: Sequence[TensorSpec], frames: Sequence[Buffer]) -> list[WireTensor]:
-    """Tensor frames with their specs. Raises PROTOCOL_TENSOR where number or length differ."""
+def tensors_of(specs: Sequence[SentTensor], frames: Sequence[Buffer], arena: Arena) -> list[WireTensor]:
+    """Tensors of a request, in the arena and in frames. Raises PROTOCOL_TENSOR where number or length differ."""
     if not specs and not frames:
         return []
-    if len(specs) != len(frames):
+    # All of them are taken before anything is refused: a place that nobody took would never be free again.
+    placed = [None if spec.offset is None else arena.view(spec.offset, bytes_of(spec)) for spec in specs]
+    if placed.count(None) != len(frames):
         raise WorkerError(
             'PROTOCOL_TENSOR',
-            f'request: each tensor must have a frame, got {len(specs)} tensors and {len(frames)} frames.',
+            f'request: each tensor must have a frame, got {placed.count(None)} tensors and {len(frames)} frames.',
         )
+    remaining = iter(frames)
     tensors = []
-    for spec, data in zip(specs, frames, strict=True):
+    for spec, view in zip(specs, placed, strict=True):
+        data = next(remaining) if view is None else view
         shape = tuple(spec.shape)
         check_tensor(spec.dtype, shape, len_bytes(data))
         tensors.append(WireTensor(dtype=spec.dtype, shape=shape, data=data))
     return tensors
+
+
+def bytes_of(spec: SentTensor) -> int:
+    """Bytes of a tensor of this dtype and shape."""
+    return math.prod(spec.shape) * ITEM_BYTES[spec.dtype]
 
 
 def check_tensor(dtype: str, shape: tuple[int, ...], size: int) -> None:

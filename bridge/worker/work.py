@@ -4,30 +4,52 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import zmq
 
+from srwm.worker.arena import Arena
 from srwm.worker.context import Activity, Context
 from srwm.worker.errors import WorkerError, failure_of
-from srwm.worker.messages_gen import Kind
-from srwm.worker.wire import Buffer, Codec, decode_preamble, request_prefix, tensors_of
+from srwm.worker.messages_gen import Failure, Kind, RequestHeader
+from srwm.worker.wire import Buffer, Codec, WireTensor, decode_preamble, request_prefix, tensors_of
+
+Reply: TypeAlias = tuple[dict[str, Any], list[WireTensor]]
 
 # Frames up to this size are copied: libzmq may put them at odd addresses, and a view pins the whole batch.
 COPY_BELOW_BYTES = 65536
 
 
 def serve(
-    socket: zmq.Socket, handlers: Mapping[str, Callable[..., Any]], activity: Activity, epoch: int
+    socket: zmq.Socket,
+    handlers: Mapping[str, Callable[..., Any]],
+    activity: Activity,
+    epoch: int,
+    arena: Arena,
 ) -> None:
     """Answers requests until the driver says SHUTDOWN on this channel."""
     codec = Codec()
     prefix = request_prefix(epoch)
     activity.phase = 'idle'
+
+    def handled(header: RequestHeader, frames: list[Buffer]) -> Reply:
+        """The reply of a handler; nothing of its tensors is held here when it returns."""
+        tensors = tensors_of(header.tensors, frames, arena)
+        body = codec.body(header)
+        handler = handlers.get(header.verb)
+        if handler is None:
+            raise WorkerError('PROTOCOL_VERB', f'worker: must have a handler for "{header.verb}", got none.')
+        context = Context(activity, header.id, header.verb, header.deadline_ms)
+        activity.begin(header.id)
+        # A request that was given up while it waited is not begun.
+        context.check()
+        return handler(body, tensors, context)
+
     while True:
         frames = receive(socket)
         started = time.perf_counter()
         request = 0
+        result: Reply | Failure
         try:
             # One comparison for the usual case; whatever differs is decoded to say how.
             if frames[0][:12] != prefix or len(frames) < 2:
@@ -40,24 +62,26 @@ def serve(
                 raise WorkerError('PROTOCOL_HEADER', f'work: kind must be REQUEST, got {preamble.kind.name}.')
             header = codec.header(frames[1])
             request = header.id
-            body = codec.body(header)
-            tensors = tensors_of(header.tensors, frames[2:])
-            handler = handlers.get(header.verb)
-            if handler is None:
-                raise WorkerError(
-                    'PROTOCOL_VERB', f'worker: must have a handler for "{header.verb}", got none.'
-                )
-            context = Context(activity, request, header.verb, header.deadline_ms)
-            activity.begin(request)
-            # A request that was given up while it waited is not begun.
-            context.check()
-            reply, results = handler(body, tensors, context)
-            answer = codec.reply(epoch, request, reply, results, time.perf_counter() - started)
+            result = handled(header, frames[2:])
         except Exception as error:  # noqa: BLE001 - every failure is a reply.
-            answer = codec.error(epoch, request, failure_of(error), time.perf_counter() - started)
+            result = failure_of(error)
+        answer = encode(codec, epoch, request, result, started, arena.take_freed())
         activity.end(request)
         # Copied on the way out: a handler may write to its tensors while libzmq still sends them.
         socket.send_multipart(answer, copy=True)
+
+
+def encode(
+    codec: Codec, epoch: int, request: int, result: Reply | Failure, started: float, freed: list[int]
+) -> list[Buffer]:
+    """Frames of what a request came to."""
+    if not isinstance(result, Failure):
+        try:
+            body, tensors = result
+            return codec.reply(epoch, request, body, tensors, time.perf_counter() - started, freed)
+        except Exception as error:  # noqa: BLE001 - a reply that cannot be sent is a failure of its handler.
+            result = failure_of(error)
+    return codec.error(epoch, request, result, time.perf_counter() - started, freed)
 
 
 def receive(socket: zmq.Socket) -> list[Buffer]:

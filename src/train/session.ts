@@ -42,6 +42,8 @@ export interface ComputeOptions {
 }
 
 const MINUTE = 60_000;
+/** For the large tensors that a script keeps in the worker at once; what is beyond travels by the socket. */
+const ARENA_BYTES = 2 ** 28;
 /** No single request takes so long, even on one slow core; a request that moves on outlives it. */
 const DEADLINE_MS = 5 * MINUTE;
 
@@ -71,6 +73,7 @@ export class Session implements AsyncDisposable {
       pythonPath: places.pythonPath,
       threads: hardware.threads === 'auto' ? availableParallelism() : hardware.threads,
       environment: places.environment,
+      arenaBytes: ARENA_BYTES,
       logFile: options.logFile,
       startTimeoutMs: 2 * MINUTE,
       pingIntervalMs: 1000,

@@ -24,6 +24,7 @@ export function workerOptions(changes: Partial<WorkerOptions> = {}): WorkerOptio
     python: python ?? 'python3',
     pythonPath: [path.join(root, 'py'), fixtures].join(path.delimiter),
     threads: 1,
+    arenaBytes: 2 ** 26,
     logFile: null,
     startTimeoutMs: 30_000,
     pingIntervalMs: 100,

@@ -3,11 +3,13 @@
 import msgspec
 import pytest
 
+from srwm.worker.arena import Arena
 from srwm.worker.context import Activity, Context
 from srwm.worker.errors import Cancelled, WorkerError, failure_of
-from srwm.worker.messages_gen import ITEM_BYTES, REMEDIES, Kind, TensorSpec
+from srwm.worker.messages_gen import ITEM_BYTES, REMEDIES, Kind, SentTensor
 from srwm.worker.wire import Codec, WireTensor, decode_preamble, encode_preamble, tensors_of
 
+NONE = Arena('', 0)
 GOOD = encode_preamble(Kind.REQUEST, 7, 2)
 
 
@@ -74,21 +76,24 @@ def test_an_unknown_verb_is_refused():
 
 @pytest.mark.parametrize('dtype', sorted(ITEM_BYTES))
 def test_a_tensor_must_be_as_long_as_its_shape_says(dtype):
-    spec = TensorSpec(dtype=dtype, shape=[2, 3])
+    spec = SentTensor(dtype=dtype, shape=[2, 3], offset=None)
     size = 6 * ITEM_BYTES[dtype]
-    assert tensors_of([spec], [bytes(size)])[0].shape == (2, 3)
-    assert code_of(lambda: tensors_of([spec], [bytes(size - 1)])) == 'PROTOCOL_TENSOR'
-    assert code_of(lambda: tensors_of([spec], [])) == 'PROTOCOL_TENSOR'
+    assert tensors_of([spec], [bytes(size)], NONE)[0].shape == (2, 3)
+    assert code_of(lambda: tensors_of([spec], [bytes(size - 1)], NONE)) == 'PROTOCOL_TENSOR'
+    assert code_of(lambda: tensors_of([spec], [], NONE)) == 'PROTOCOL_TENSOR'
 
 
 def test_empty_tensors_and_scalars_have_frames():
-    specs = [TensorSpec(dtype='float32', shape=[0, 4]), TensorSpec(dtype='bool', shape=[])]
-    assert [tensor.shape for tensor in tensors_of(specs, [b'', b'\1'])] == [(0, 4), ()]
+    specs = [
+        SentTensor(dtype='float32', shape=[0, 4], offset=None),
+        SentTensor(dtype='bool', shape=[], offset=None),
+    ]
+    assert [tensor.shape for tensor in tensors_of(specs, [b'', b'\1'], NONE)] == [(0, 4), ()]
 
 
 def test_a_reply_with_a_wrong_tensor_is_refused():
     tensor = WireTensor(dtype='float32', shape=(2,), data=memoryview(bytearray(4)))
-    assert code_of(lambda: Codec().reply(7, 1, {}, [tensor], 0.0)) == 'PROTOCOL_TENSOR'
+    assert code_of(lambda: Codec().reply(7, 1, {}, [tensor], 0.0, [])) == 'PROTOCOL_TENSOR'
 
 
 def test_an_exception_without_a_code_becomes_worker_internal_with_its_traceback():

@@ -61,11 +61,15 @@ class Session:
 
 
 def to_torch(wire: WireTensor, device: torch.device) -> Tensor:
-    """A copy: the frame's memory belongs to the socket, and may lie at an odd address."""
+    """A tensor over the bytes that came, which nobody else holds; a copy where they may not be written to."""
     dtype = DTYPES[wire.dtype]
     if 0 in wire.shape:
         return torch.empty(wire.shape, dtype=dtype, device=device)
-    return torch.frombuffer(bytearray(wire.data), dtype=dtype).reshape(wire.shape).to(device)
+    data = wire.data if not memoryview(wire.data).readonly else bytearray(wire.data)
+    values = torch.frombuffer(data, dtype=dtype)
+    # libzmq puts a frame at any address, and torch counts on that of its elements.
+    aligned = values if values.data_ptr() % values.element_size() == 0 else values.clone()
+    return aligned.reshape(wire.shape).to(device)
 
 
 def to_wire(tensor: Tensor) -> WireTensor:
