@@ -10,8 +10,9 @@ from torch import fx
 
 from srwm.worker.engine.calls import Lowering
 from srwm.worker.engine.lowering import LOWERINGS, take
+from srwm.worker.engine.simplify import VALUE, simplify
 from srwm.worker.errors import WorkerError
-from srwm.worker.messages_gen import GraphSpec, NodeSpec
+from srwm.worker.messages_gen import GraphSpec, NodeSpec, ValueSpec
 
 SCAN = 'srwm.scan'
 CHECKPOINT = 'srwm.checkpoint'
@@ -33,6 +34,12 @@ def first_values(graph: GraphSpec) -> list[int]:
     return numbers
 
 
+def value_specs(graph: GraphSpec) -> list[ValueSpec]:
+    """Shape and dtype of every value, by number."""
+    given = [ValueSpec(shape=v.shape, dtype=v.dtype) for v in (*graph.inputs, *graph.parameters)]
+    return [*given, *(result for node in graph.nodes for result in node.results)]
+
+
 def build_part(
     graph: GraphSpec,
     nodes: Sequence[int],
@@ -48,6 +55,9 @@ def build_part(
     firsts = first_values(graph)
     root, body = torch.nn.Module(), fx.Graph()
     values: dict[int, Any] = {value: body.placeholder(f'v{value}') for value in inputs}
+    specs = value_specs(graph)
+    for value, given in values.items():
+        given.meta[VALUE] = specs[value]
     for index in nodes:
         node = graph.nodes[index]
         arguments = [values[value] for value in node.inputs]
@@ -59,6 +69,7 @@ def build_part(
         made.meta['custom'] = {NODE: index}
         if len(node.results) == 1 and node.op not in MANY:
             values[firsts[index]] = made
+            made.meta[VALUE] = specs[firsts[index]]
         else:
             for i in range(len(node.results)):
                 values[firsts[index] + i] = body.call_function(take, (made, i))
@@ -110,6 +121,7 @@ def build_module(
 ) -> fx.GraphModule:
     """The whole graph: (inputs..., parameters...) to a tuple of its outputs."""
     given = range(len(graph.inputs) + len(graph.parameters))
-    return build_part(
+    module = build_part(
         graph, range(len(graph.nodes)), given, [output.value for output in graph.outputs], device, calls
     )
+    return simplify(module, device)
