@@ -130,6 +130,28 @@ def test_values_and_gradients_are_those_of_the_plain_loop(name, all_wanted, reve
             torch.testing.assert_close(value, reference, rtol=1e-12, atol=1e-12)
 
 
+def test_a_step_writes_its_carry_into_a_row_and_over_nothing_that_is_read_again():
+    def step_of(name):
+        make, xs, *_ = BODIES[name]
+        step = Scan(graph_of(make(), xs, T, False).nodes[0], CPU).row_step
+        assert step is not None
+        return [
+            (node.target, 'out' in node.kwargs) for node in step.graph.nodes if node.op == 'call_function'
+        ]
+
+    assert step_of('leaky') == [(torch.where, True), (Tensor.mul_, False), (Tensor.add_, False)]
+    assert step_of('gated') == [
+        (torch.add, True),
+        (Tensor.tanh_, False),
+        (torch.mul, False),
+        (Tensor.sigmoid_, False),
+        (torch.Tensor.detach, False),
+        # Over the candidate: the gate is a result of the step.
+        (Tensor.mul_, False),
+        (Tensor.add_, False),
+    ]
+
+
 def test_a_body_that_mixes_elements_or_carries_keeps_the_plain_loop():
     b = Builder('mixes', {'h': ([B, D], DTYPE), 'x': ([B, D], DTYPE)})
     after = b.op('aten.add.Tensor', b.op('aten.softmax.int', b['h'], dim=-1), b['x'])

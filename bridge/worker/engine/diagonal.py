@@ -50,11 +50,11 @@ def is_diagonal(body: GraphSpec, core: Sequence[int]) -> bool:
 
 
 class DiagonalLoop:
-    """`run` is the plain loop: (carry, sources) to the carries after each step, in order, and the stacked values."""
+    """`run` is the loop: (carry, sources) to the last carry, those after each step [T, ...], and the stacked values."""
 
     def __init__(
         self,
-        run: Callable[[Tensor, Sequence[Tensor]], tuple[list[Tensor], list[Tensor]]],
+        run: Callable[[Tensor, Sequence[Tensor]], tuple[Tensor, Tensor, list[Tensor]]],
         batched: Callable[..., tuple[Tensor, ...]],
         kinds: Sequence[str],
         sources: Sequence[int],
@@ -93,7 +93,7 @@ class DiagonalLoop:
         wanted = {v for v, need in zip(self._sources, needs, strict=True) if need}
         if self._affine is not None and 'other' not in self.kinds and self._affine.adds_only(wanted):
             named = dict(zip(self._sources, sources, strict=True))
-            start = self._accumulate(total, self._affine.factor(carry, named), back, last)
+            total, start = self._accumulate(total, self._affine.factor(carry, named), back, last)
             found = self._affine.gradients(total, named, wanted)
             return start, [found.get(value) for value in self._sources]
         first = carry.unsqueeze(0)
@@ -108,7 +108,7 @@ class DiagonalLoop:
         passed = _gradient(made, before)
         if passed is not None:
             back = passed if back is None else back + passed
-        start = self._accumulate(total, diagonal, back, last)
+        total, start = self._accumulate(total, diagonal, back, last)
         roots = [(carries, total), *made] if carries.requires_grad else made
         if not wanted or not roots:
             return start, [None] * len(leaves)
@@ -118,34 +118,39 @@ class DiagonalLoop:
         return start, [next(found) if need else None for need in needs]
 
     def _accumulate(
-        self, total: Tensor, diagonal: Tensor | None, back: Tensor | None, last: Tensor | None
-    ) -> Tensor | None:
-        """Makes `total`, what stacked carries pass back, the gradients of all carries; returns that of the first."""
-        order = list(range(len(total)))
+        self, given: Tensor, diagonal: Tensor | None, back: Tensor | None, last: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """From `given`, what stacked carries pass back: the gradients of all carries, and that of the first."""
+        order = list(range(len(given)))
         if not self.reverse:
             order.reverse()
-        rows = total.unbind(0)
-        if last is not None:
-            rows[order[0]].add_(last)
         if back is not None:
-            total[1:].add_(back[:-1]) if self.reverse else total[:-1].add_(back[1:])
+            given = given.clone(memory_format=torch.contiguous_format)
+            given[1:].add_(back[:-1]) if self.reverse else given[:-1].add_(back[1:])
         start = None if back is None else back[order[-1]]
+        if last is not None:
+            given = given.clone(memory_format=torch.contiguous_format)
+            given[order[0]].add_(last)
         if diagonal is None:
-            return start
+            return given, start
+        # Not over `given`, which others may read.
+        total = torch.empty(given.shape, dtype=given.dtype, device=given.device)
+        rows, sources = total.unbind(0), given.unbind(0)
         factors = diagonal.unbind(0) if diagonal.dim() == total.dim() else (diagonal,) * len(total)
+        rows[order[0]].copy_(sources[order[0]])
         for later, earlier in pairwise(order):
-            rows[earlier].addcmul_(factors[later], rows[later])
+            torch.addcmul(sources[earlier], factors[later], rows[later], out=rows[earlier])
         passed = factors[order[-1]] * rows[order[-1]]
-        return passed if start is None else passed.add_(start)
+        return total, passed if start is None else passed.add_(start)
 
 
 def _sum(gradients: list[Tensor], like: Tensor) -> Tensor:
-    """A tensor of the caller's own, which it may write to."""
+    """Of none: zeros, without memory of their own."""
     if not gradients:
-        return torch.zeros_like(like)
-    total = gradients[0].clone(memory_format=torch.contiguous_format)
-    for gradient in gradients[1:]:
-        total += gradient
+        return like.new_zeros(()).expand(like.shape)
+    total, *others = gradients
+    for gradient in others:
+        total = total + gradient
     return total
 
 
@@ -160,14 +165,11 @@ def _gradient(roots: list[tuple[Tensor, Tensor]], of: Tensor) -> Tensor | None:
 class _Loop(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, loop: DiagonalLoop, carry: Tensor, *sources: Tensor) -> tuple[Tensor, ...]:
-        rows, stacked = loop.run(carry, sources)
-        kept = next((s for s, kind in zip(stacked, loop.kinds, strict=True) if kind == 'after'), None)
-        if kept is None:
-            kept = torch.stack(rows[::-1] if loop.reverse else rows)
+        last, after, stacked = loop.run(carry, sources)
         ctx.loop = loop
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(carry, kept, *sources)
-        return (rows[-1], *stacked)
+        ctx.save_for_backward(carry, after, *sources)
+        return (last, *stacked)
 
     @staticmethod
     @once_differentiable

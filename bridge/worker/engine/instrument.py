@@ -70,7 +70,8 @@ def _held(node: NodeSpec, place: Place, ranges: Ranges, device: torch.device) ->
         _name_nodes(held.body, body, place, ranges, device)
         return held
     scan = Scan(node, device, marked=True)
-    for part in (scan.invariant, scan.hoisted, scan.core, scan.sunk):
+    parts = (scan.invariant, scan.hoisted, scan.core, scan.row_step, scan.sunk)
+    for part in filter(None, parts):
         _name_nodes(part, body, place, ranges, device)
     return scan
 

@@ -16,6 +16,8 @@ from srwm.worker.engine.build import build_part, first_values
 from srwm.worker.engine.calls import DTYPES
 from srwm.worker.engine.diagonal import DiagonalLoop, is_diagonal
 from srwm.worker.engine.fuse import fuse_linear
+from srwm.worker.engine.rows import into_row
+from srwm.worker.engine.simplify import keep_numbers
 from srwm.worker.messages_gen import GraphSpec, NodeSpec
 
 log = logging.getLogger('srwm.worker')
@@ -115,19 +117,16 @@ class Scan(torch.nn.Module):
         self.core_in = sorted(
             (reads['core'] | set(outputs[: self.num_carry]) | wanted) - made['core'] - set(carries)
         )
-        self.core = build_part(
-            body,
-            plan.core,
-            [*carries, *self.core_in],
-            [*outputs[: self.num_carry], *self.core_stacked],
-            device,
-        )
+        results_out = [*outputs[: self.num_carry], *self.core_stacked]
+        self.core = keep_numbers(build_part(body, plan.core, [*carries, *self.core_in], results_out, device))
         self.sunk_in = sorted(reads['sunk'] - made['sunk'])
         self.sunk_out = sorted(made['sunk'] & results)
         self.sunk = self._batched(plan.sunk, self.sunk_in, self.sunk_out, constant)
         self.stepped = plan.stepped
         self.constant = constant
         self.outputs = outputs
+        self.row_step: fx.GraphModule | None = None
+        """The step of a loop with a backward pass of its own, where it can write its carry into a row."""
         self._diagonal = self._diagonal_loop(plan)
 
     def _diagonal_loop(self, plan: Plan) -> DiagonalLoop | None:
@@ -138,6 +137,7 @@ class Scan(torch.nn.Module):
         kinds = [names.get(value, 'other') for value in self.core_stacked]
         others = [v for v, kind in zip(self.core_stacked, kinds, strict=True) if kind == 'other']
         batched = self._batched(plan.core, [0, *self.core_in], [self.outputs[0], *others], self.constant)
+        self.row_step = into_row(self.core)
         affine = Affine(self.body, plan.core, first_values(self.body), self.stepped)
         return DiagonalLoop(
             self._steps,
@@ -191,27 +191,51 @@ class Scan(torch.nn.Module):
             return [last], stacked
         return self._looped(carries, sources)[:2]
 
-    def _steps(self, carry: Tensor, sources: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """The loop over one carry, all of whose values it returns."""
-        _, stacked, carries = self._looped([carry], sources)
-        return [now[0] for now in carries], stacked
+    def _steps(self, carry: Tensor, sources: Sequence[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """The loop over one carry, without autograd: the last one, those after each step [T, ...], stacked values."""
+        if self.row_step is None:
+            (last,), stacked, every = self._looped([carry], sources)
+            if self.outputs[0] in self.core_stacked:
+                return last, stacked[self.core_stacked.index(self.outputs[0])], stacked
+            carries = [now[0] for now in every]
+            return last, torch.stack(carries[::-1] if self.reverse else carries), stacked
+        after = torch.empty((self.length, *carry.shape), dtype=carry.dtype, device=carry.device)
+        rows, columns, now = after.unbind(0), self._columns(sources), carry
+        seen: list[Any] = [()] * self.length
+        step = self.row_step.forward
+        for t in self._times():
+            now, *seen[t] = step(now, *[column[t] for column in columns], rows[t])
+        # A copy, as rows would share the memory of results.
+        last = now.clone(memory_format=torch.contiguous_format)
+        written = {self.outputs[0]: after}
+        stacked = [
+            written[value] if value in written else torch.stack(column)
+            for value, column in zip(self.core_stacked, zip(*seen, strict=True), strict=True)
+        ]
+        return last, after, stacked
+
+    def _columns(self, sources: Sequence[Tensor]) -> list[Sequence[Tensor]]:
+        """What each step reads of each source."""
+        # unbind, never x[t]: the backward pass of an index zero-fills the whole tensor at every step.
+        return [
+            source.unbind(0) if v in self.stepped else (source,) * self.length
+            for v, source in zip(self.core_in, sources, strict=True)
+        ]
+
+    def _times(self) -> range:
+        return range(self.length - 1, -1, -1) if self.reverse else range(self.length)
 
     def _looped(
         self, carries: Sequence[Tensor], sources: Sequence[Tensor]
     ) -> tuple[list[Tensor], list[Tensor], list[tuple[Tensor, ...]]]:
         """The last carries, the stacked values, and the carries after each step in the order of the loop."""
-        # unbind, never x[t]: the backward pass of an index zero-fills the whole tensor at every step.
-        columns = [
-            source.unbind(0) if v in self.stepped else (source,) * self.length
-            for v, source in zip(self.core_in, sources, strict=True)
-        ]
+        columns = self._columns(sources)
         count = self.num_carry
         now = tuple(carries)
         every: list[tuple[Tensor, ...]] = []
         rows: list[tuple[Tensor, ...]] = []
         step = self.core.forward
-        times = range(self.length - 1, -1, -1) if self.reverse else range(self.length)
-        for t in times:
+        for t in self._times():
             made = step(*now, *[column[t] for column in columns])
             now = made[:count]
             every.append(now)
