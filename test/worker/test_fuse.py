@@ -50,3 +50,19 @@ def test_what_only_looks_like_one_keeps_its_values(function):
     part = traced_over_steps(function, x, w, b)
     expected = part(x, w, b)
     torch.testing.assert_close(fuse_linear(part)(x, w, b), expected)
+
+
+def test_a_relu_of_the_layer_alone_writes_over_it_before_the_view():
+    x, w, b = torch.randn(5, 3, 8), torch.randn(4, 8), torch.randn(4)
+    alone = fuse_linear(traced_over_steps(lambda *layer: F.linear(*layer).relu(), x, w, b))
+    assert torch.ops.aten.relu_.default in targets(alone)
+    read = fuse_linear(traced_over_steps(lambda *layer: (lambda y: y.relu() * y)(F.linear(*layer)), x, w, b))
+    assert torch.ops.aten.relu_.default not in targets(read)
+    for part, function in ((alone, lambda y: y.relu()), (read, lambda y: y.relu() * y)):
+        ours, expected = ([v.clone().requires_grad_() for v in (x, w, b)] for _ in range(2))
+        results = part(*ours), function(F.linear(*expected))
+        torch.testing.assert_close(*results)
+        for result in results:
+            result.square().sum().backward()
+        for one, other in zip(ours, expected, strict=True):
+            torch.testing.assert_close(one.grad, other.grad)

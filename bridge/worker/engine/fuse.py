@@ -1,4 +1,4 @@
-"""What vmap takes apart and torch has whole: a layer over all steps at once is one `addmm` again."""
+"""What vmap takes apart and torch has whole: a layer over all steps at once is one `addmm` again, with its ReLU."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ _aten = torch.ops.aten
 def fuse_linear(part: fx.GraphModule) -> fx.GraphModule:
     """Turns `bias * 1 + view(mm(x, w))`, vmap's form of `linear`, into `view(addmm(bias, x, w))`.
 
-    One pass over the result less, and one over its gradient. Nothing else of `part` changes.
+    One pass over the result less, and one over its gradient. A ReLU of that alone writes over it, before the view.
+    Nothing else of `part` changes.
     """
     graph = part.graph
     for node in list(graph.find_nodes(op='call_function', target=_aten.add.Tensor)):
@@ -26,8 +27,26 @@ def fuse_linear(part: fx.GraphModule) -> fx.GraphModule:
         shaped.meta.update(node.meta)
         node.replace_all_uses_with(shaped)
     graph.eliminate_dead_code()
+    _relu_in_place(graph)
     part.recompile()
     return part
+
+
+def _relu_in_place(graph: fx.Graph) -> None:
+    """relu(view(addmm(...))), where nobody else reads either, as view(relu_(addmm(...)))."""
+    for node in list(graph.find_nodes(op='call_function', target=_aten.relu.default)):
+        view = node.args[0]
+        if not isinstance(view, fx.Node) or view.target is not _aten.view.default or len(view.users) != 1:
+            continue
+        whole = view.args[0]
+        if not isinstance(whole, fx.Node) or whole.target is not _aten.addmm.default or len(whole.users) != 1:
+            continue
+        with graph.inserting_before(view):
+            over = graph.call_function(_aten.relu_.default, (whole,))
+        over.meta.update(node.meta)
+        view.args = (over, *view.args[1:])
+        node.replace_all_uses_with(view)
+        graph.erase_node(node)
 
 
 def _bias(node: object) -> fx.Node | None:
