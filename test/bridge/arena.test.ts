@@ -132,10 +132,10 @@ describe.skipIf(process.platform !== 'linux')('Arena (Linux)', () => {
   it('takes the first gap that is wide enough', () => {
     const arena = over('/dev/zero');
     const places = [100, 5000, 100].map((size) => arena?.write(new Uint8Array(size)));
-    expect(places).toEqual([4096, 8192, 16_384]);
-    arena?.free([8192]);
-    expect(arena?.write(new Uint8Array(8193))).toBe(20_480);
-    expect(arena?.write(new Uint8Array(8192))).toBe(8192);
+    expect(places).toEqual([4112, 8208, 16_400]);
+    arena?.free([8208]);
+    expect(arena?.write(new Uint8Array(8193))).toBe(20_496);
+    expect(arena?.write(new Uint8Array(8192))).toBe(8208);
     expect(() => arena?.free([12_288])).toThrow('no place in use');
     arena?.close();
   });

@@ -55,7 +55,9 @@ def test_a_place_is_free_when_its_last_reader_is_gone(arena, hold):
 
 
 @linux
-@pytest.mark.parametrize(('offset', 'size'), [(0, 1), (4097, 1), (4096, SIZE), (SIZE, 1), (1 << 40, 1)])
+@pytest.mark.parametrize(
+    ('offset', 'size'), [(0, 1), (4080, 1), (4097, 1), (4096, SIZE), (SIZE, 1), (1 << 40, 1)]
+)
 def test_a_place_outside_is_refused(arena, offset, size):
     assert code_of(lambda: arena.view(offset, size)) == 'PROTOCOL_TENSOR'
 
