@@ -60,11 +60,14 @@ export interface GraphSpec {
   locs: string[];
 }
 
-export const graphOutputSchema: z.ZodType<GraphOutput> = z
+/** A schema without its methods: comparing those takes the type checker more than a second. */
+type Schema<T> = z.core.$ZodType<T>;
+
+export const graphOutputSchema: Schema<GraphOutput> = z
   .strictObject({ name: z.string(), value: z.int().min(0) })
   .meta({ id: 'GraphOutput', description: 'A named result of a graph: the number of a value.' });
 
-export const nodeSpecSchema: z.ZodType<NodeSpec> = z
+export const nodeSpecSchema: Schema<NodeSpec> = z
   .strictObject({
     op: z.string(),
     inputs: z.array(z.int().min(0)),
@@ -72,8 +75,8 @@ export const nodeSpecSchema: z.ZodType<NodeSpec> = z
     results: z.array(valueSpecSchema),
     loc: z.int().min(0),
     scope: z.string(),
-    get body(): z.ZodNullable<z.ZodType<GraphSpec>> {
-      return z.nullable(graphSpecSchema);
+    get body(): Schema<GraphSpec | null> {
+      return z.nullable<Schema<GraphSpec>>(graphSpecSchema);
     },
   })
   .meta({
@@ -81,7 +84,7 @@ export const nodeSpecSchema: z.ZodType<NodeSpec> = z
     description: 'One operation: op name, value numbers, static attributes, result specs.',
   });
 
-export const graphSpecSchema: z.ZodType<GraphSpec> = z
+export const graphSpecSchema: Schema<GraphSpec> = z
   .strictObject({
     version: z.literal(1),
     name: z.string(),

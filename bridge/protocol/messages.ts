@@ -371,5 +371,12 @@ export const verbs = {
 } as const;
 
 export type Verb = keyof typeof verbs;
-export type RequestBody<V extends Verb> = z.input<(typeof verbs)[V]['request']>;
-export type ReplyBody<V extends Verb> = z.output<(typeof verbs)[V]['reply']>;
+
+type Requests = { readonly [V in Verb]: z.input<(typeof verbs)[V]['request']> };
+type Replies = { readonly [V in Verb]: z.output<(typeof verbs)[V]['reply']> };
+// Interfaces, whose members are bodies: for a `V` that is not known the type checker would compare all schemas.
+interface RequestBodies extends Requests {}
+interface ReplyBodies extends Replies {}
+
+export type RequestBody<V extends Verb> = RequestBodies[V];
+export type ReplyBody<V extends Verb> = ReplyBodies[V];

@@ -38,7 +38,7 @@ export interface ProtocolSchema {
 
 /** Builds the schema. Throws when a message or a verb's body has no `meta({ id })`. */
 export function protocolSchema(): ProtocolSchema {
-  const roots: Record<string, z.ZodType> = {};
+  const roots: Record<string, z.core.$ZodType> = {};
   for (const [kind, schema] of Object.entries({ ...controlSchemas, ...envelopeSchemas }))
     roots[kind] = schema;
   for (const [verb, { request, reply }] of Object.entries(verbs)) {

@@ -55,9 +55,14 @@ export function resolveConfig(
 /** Requirements that concern several keys; `sourceOf` tells who set one. */
 export type Together<T> = (value: T, sourceOf: (key: string) => string) => Fault[];
 
+/** The part of a schema that is used here: to compare two whole ones takes the type checker seconds. */
+interface Parser<T> {
+  safeParse(value: unknown): z.ZodSafeParseResult<T>;
+}
+
 /** `resolveConfig` for any schema. */
 export function resolveWith<T>(
-  schema: z.ZodType<T>,
+  schema: Parser<T>,
   base: unknown,
   baseSource: string,
   assignments: readonly Assignment[],

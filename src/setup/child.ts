@@ -109,11 +109,10 @@ export async function runChild(
   };
   try {
     // A stream that is cut off by the child's death rejects; how the child ended is in its result.
-    const [result] = await Promise.all([
-      child,
-      read('stdout').catch(() => {}),
-      read('stderr').catch(() => {}),
-    ]);
+    const reading = [read('stdout').catch(() => {}), read('stderr').catch(() => {})];
+    // Not among the promises of one `Promise.all`: comparing execa's types takes the type checker seconds.
+    const result = await child;
+    await Promise.all(reading);
     options.signal.throwIfAborted();
     const missing = result.code === 'ENOENT' || result.code === 'EACCES';
     return { ok: !result.failed, missing, how: howItEnded(result), stdout, tail };
