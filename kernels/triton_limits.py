@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 
 from .delta_rule.triton_config import TILE
-from .srwm.triton_config import MEMORY_TILE, warps, whole
+from .srwm.triton_config import CHUNK, MEMORY_TILE, tile_lanes, walked_in_memory, warps, whole
 from .triton_launch import blocks, padded
 
 # What one warp's registers hold: lanes times the registers that an instruction can name. (The other half of AMD's 512
@@ -24,15 +24,16 @@ LANES = {'nvidia': 32, 'amd': 64}
 class Kernel:
     """One compiled size of a kernel. `absent` are the optional tensors that it is compiled without.
 
-    `state` counts the numbers that its loop over steps carries; `warps` and `registers` are by vendor.
+    `state` counts the numbers that its loop over steps carries; `warps`, `constants`, `absent` and
+    `registers` are by vendor.
     """
 
     name: str
     module: str
     function: str
     warps: dict[str, int]
-    constants: dict[str, int]
-    absent: tuple[str, ...]
+    constants: dict[str, dict[str, int]]
+    absent: dict[str, tuple[str, ...]]
     aligned: tuple[str, ...]
     registers: dict[str, int]
     conversions: int
@@ -52,11 +53,11 @@ CEILINGS = {
     ('srwm', 'forward_controller', 128): (255, 208, 12),
     ('srwm', 'memory', 64): (136, 72, 6),
     ('srwm', 'memory', 128): (136, 72, 6),
-    ('srwm', 'backward', 8): (112, 88, 30),
-    ('srwm', 'backward', 16): (255, 144, 32),
-    ('srwm', 'backward_controller', 32): (255, 304, 36),
-    ('srwm', 'backward_controller', 64): (255, 320, 20),
-    ('srwm', 'backward_controller', 128): (128, 144, 20),
+    ('srwm', 'backward', 8): (104, 80, 14),
+    ('srwm', 'backward', 16): (176, 112, 4),
+    ('srwm', 'backward_controller', 32): (240, 160, 16),
+    ('srwm', 'backward_controller', 64): (255, 216, 4),
+    ('srwm', 'backward_controller', 128): (255, 256, 6),
     ('srwm', 'memory_columns', 32): (168, 112, 6),
     ('srwm', 'memory_columns', 64): (168, 96, 7),
     ('srwm', 'memory_columns', 128): (168, 96, 7),
@@ -96,6 +97,11 @@ def kernel(op: str, name: str, size: int) -> Kernel:
         count = {vendor: warps(function, size, size, lanes) for vendor, lanes in LANES.items()}
     else:
         count = dict.fromkeys(LANES, 1)
+    lanes_of = {
+        vendor: dict(zip(('RL', 'CL'), tile_lanes(size, count[vendor], lanes), strict=True))
+        for vendor, lanes in LANES.items()
+    }
+    walk = {vendor: () if walked_in_memory(size, lanes) else ('walk_p',) for vendor, lanes in LANES.items()}
     if op == 'srwm':
         # The rows of x, of dy and of nothing else lie sixteen numbers apart.
         aligned = ('x_t', 'x_b', 'x_h', 'dy_t', 'dy_b', 'dy_h')
@@ -103,8 +109,10 @@ def kernel(op: str, name: str, size: int) -> Kernel:
         aligned = tuple(f'{tensor}_{axis}' for tensor in ('q', 'k', 'v', 'do') for axis in 'tbh')
     return Kernel(
         name=f'{op}/{name}/{size}', module=f'.{op}.{MODULES[function]}', function=f'{function}_kernel',
-        warps=count, constants=constants, absent=(*ABSENT, *absent), aligned=aligned if size % 16 == 0 else (),
-        registers={'nvidia': nvidia, 'amd': amd}, conversions=conversions, state=state,
+        warps=count, constants={vendor: {**constants, **lanes_of[vendor]} for vendor in LANES},
+        absent={vendor: (*ABSENT, *absent, *walk[vendor]) for vendor in LANES},
+        aligned=aligned if size % 16 == 0 else (), registers={'nvidia': nvidia, 'amd': amd},
+        conversions=conversions, state=state,
     )  # fmt: skip
 
 
@@ -122,7 +130,7 @@ def srwm_kernel(name: str, size: int) -> tuple[dict[str, int], int, tuple[str, .
     columns = 2 * padded(size) + 4 + (padded(size) if with_y else 0)
     state = padded(size) * columns * (1 if direction == 'forward' else 2)
     absent = ('sums_p',) if direction == 'backward' and with_y else ()
-    return {**constants, 'STEP': False, 'WITH_Y': with_y}, state, absent
+    return {**constants, 'STEP': False, 'WITH_Y': with_y, 'CHUNK': CHUNK}, state, absent
 
 
 def delta_rule_kernel(name: str, size: int) -> tuple[dict[str, int], int, tuple[str, ...]]:

@@ -83,7 +83,10 @@ def vendor(architecture: str) -> str:
 def compile_for(kernel: Kernel, architecture: str) -> Any:
     """Compiles as a launch on dense, aligned float32 tensors would."""
     function = getattr(importlib.import_module(kernel.module, __package__), kernel.function)
-    constants = {**kernel.constants, **dict.fromkeys(kernel.absent)}
+    constants = {
+        **kernel.constants[vendor(architecture)],
+        **dict.fromkeys(kernel.absent[vendor(architecture)]),
+    }
     signature, values, attributes = {}, {}, {}
     for position, name in enumerate(function.arg_names):
         if name in constants:
@@ -151,7 +154,7 @@ def read_amd(asm: dict[str, Any]) -> dict[str, int]:
         'registers': used['vgpr_count'],
         'spilled_bytes': used['private_segment_fixed_size'] + 4 * used['vgpr_spill_count'],
         'local_accesses': count(
-            r'\b(scratch|buffer)_(load|store)\S*.*\boffen?\b.*\bs\[0:3\]', [t for _, t in lines]
+            r'\bscratch_(load|store)|\bbuffer_(load|store)\S*.*\boffen?\b.*\bs\[0:3\]', [t for _, t in lines]
         ),
         'barriers': count(r'\bs_barrier\b', in_loops(lines, jumps)),
         'atomics': count(r'\batomic\b|_atomic_', [line for _, line in lines]),

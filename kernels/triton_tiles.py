@@ -20,12 +20,30 @@ def span(cu_p, n, T):
 @triton.jit
 def load_tile(p, row_stride, e, c, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     """Reads rows e and columns c of a matrix whose rows are dense and lie `row_stride` apart."""
-    inside = (e < ROWS)[:, None] & (c < COLUMNS)[None]
-    return tl.load(p + e[:, None] * row_stride + c[None], mask=inside, other=0.0)
+    return load_at(p, row_stride, e[:, None], c[None], ROWS, COLUMNS)
 
 
 @triton.jit
 def store_tile(p, row_stride, e, c, tile, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     """Writes rows e and columns c of such a matrix."""
-    inside = (e < ROWS)[:, None] & (c < COLUMNS)[None]
-    tl.store(p + e[:, None] * row_stride + c[None], tile, mask=inside)
+    store_at(p, row_stride, e[:, None], c[None], tile, ROWS, COLUMNS)
+
+
+@triton.jit
+def load_at(p, row_stride, rows, columns, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    """Reads such a matrix where `rows` and `columns`, of any shapes that broadcast, say."""
+    return tl.load(p + rows * row_stride + columns, mask=(rows < ROWS) & (columns < COLUMNS), other=0.0)
+
+
+@triton.jit
+def store_at(p, row_stride, rows, columns, tile, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    """Writes it there."""
+    tl.store(p + rows * row_stride + columns, tile, mask=(rows < ROWS) & (columns < COLUMNS))
+
+
+@triton.jit
+def add_or_store_at(p, row_stride, rows, columns, tile, add, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    """Adds a tile to what lies there, or writes it there."""
+    if add:
+        tile += load_at(p, row_stride, rows, columns, ROWS, COLUMNS)
+    store_at(p, row_stride, rows, columns, tile, ROWS, COLUMNS)

@@ -2,7 +2,8 @@
 
 Episodes are walked from the last to the first. The last one starts from the final state; every other one's end is
 rebuilt from its start, so that the loop over the steps of an episode has no branch. Without WITH_Y the columns of y are
-not here: triton_memory.py has left what they add to each step.
+not here: triton_memory.py has left what they add to each step. With `walk_p`, W lies there and not in registers
+(triton_walk.py).
 """
 
 from __future__ import annotations
@@ -11,8 +12,20 @@ import triton
 import triton.language as tl
 
 from ..triton_reduce import MAX, SUM
-from ..triton_tiles import load_tile, span, store_tile
-from .triton_tiles import load_controller, load_x, store_controller
+from ..triton_tiles import add_or_store_at, load_at, span, store_at
+from .triton_lanes import (
+    numbers,
+    of_column,
+    of_row,
+    over_all,
+    over_columns,
+    over_rows,
+    turned,
+    zeros_at,
+    zeros_of_controller,
+)
+from .triton_tiles import add_controller_at, load_controller_at, load_x, store_controller_at
+from .triton_walk import store_walked, walk_back, walked
 
 
 @triton.jit
@@ -42,6 +55,7 @@ def backward_kernel(
     cu_p,
     saved_p,
     sums_p,
+    walk_p,
     dx_p,
     dw_p,
     ddelta_p,
@@ -73,6 +87,9 @@ def backward_kernel(
     YP: tl.constexpr,
     INPUT_SOFTMAX: tl.constexpr,
     WITH_Y: tl.constexpr,
+    RL: tl.constexpr,
+    CL: tl.constexpr,
+    CHUNK: tl.constexpr,
 ):
     """One program a chain, bptt="unroll". `dy_p`, `ddelta_out_p`, `delta_p`, `first_p`, `cu_p`, `ddelta_p` may be None.
 
@@ -84,13 +101,22 @@ def backward_kernel(
     chain = tl.program_id(0).to(tl.int64)
     n, h = chain // H, chain % H
     begin, end, b = span(cu_p, n, T)
-    e, c, j = tl.arange(0, DP), tl.arange(0, YP), tl.arange(0, 4)
+    # Rows, and columns of q and k, of beta, of y.
+    e, d, j = numbers(DP, RL), numbers(DP, CL), numbers(CL, CL)
+    # No sequence ends before it begins. The compiler cannot know that this is 0.
+    none = (end < begin).to(tl.int32)
+    rows, of_d, of_b = of_row(e), of_column(numbers(DP, CL, none + 1)), of_column(numbers(CL, CL, none + 1))
+    if WITH_Y:
+        c = numbers(YP, CL)
+        of_y = of_column(numbers(YP, CL, none + 1))
     w_p += h * w_h
     dw_p += chain * (D * C)
     x_p += b * x_b + h * x_h
     dx_p += (b * H + h) * D
     dx_t = tl.cast(B, tl.int64) * H * D
     saved_p += (b * H + h) * T * WIDTH
+    if walk_p is not None:
+        walk_p += chain * (DP * (2 * DP + CL))
     if dy_p is not None:
         dy_p += b * dy_b + h * dy_h
     if first_p is not None:
@@ -100,28 +126,24 @@ def backward_kernel(
     if ddelta_out_p is not None:
         ddelta_out_p += n * ddelta_out_n + h * ddelta_out_h
 
-    # G is split: gy .. gb hold the updates since the episode's end, which are w's share of it; the cotangent of the
-    # final state stays in memory and is added where G is read, as long as the episode is the last one.
-    if WITH_Y:
-        gy = tl.full([DP, YP], 0.0, ACC)
-    gq = tl.full([DP, DP], 0.0, ACC)
-    gk = tl.full([DP, DP], 0.0, ACC)
-    gb = tl.full([DP, 4], 0.0, ACC)
     if begin == end:
-        store_controller(dw_p, gq, gk, gb, D, Y, DP)
+        gq, gk, gb = zeros_of_controller(w_p, w_d, rows, of_d, of_b, none)
         if WITH_Y:
-            store_tile(dw_p, C, e, c, gy, D, Y)
+            gy = zeros_at(w_p, w_d, rows, of_y, none)
+        store_controller_at(dw_p, rows, of_d, of_b, gq, gk, gb, D, Y)
+        if WITH_Y:
+            store_at(dw_p, C, rows, of_y, gy, D, Y)
         if ddelta_p is not None:
             to = ddelta_p + chain * (D * C)
             if ddelta_out_p is not None:
-                zq, zk, zb = load_controller(ddelta_out_p, ddelta_out_d, D, Y, DP)
-                store_controller(to, zq, zk, zb, D, Y, DP)
+                zq, zk, zb = load_controller_at(ddelta_out_p, ddelta_out_d, rows, of_d, of_b, D, Y)
+                store_controller_at(to, rows, of_d, of_b, zq, zk, zb, D, Y)
                 if WITH_Y:
-                    store_tile(to, C, e, c, load_tile(ddelta_out_p, ddelta_out_d, e, c, D, Y), D, Y)
+                    store_at(to, C, rows, of_y, load_at(ddelta_out_p, ddelta_out_d, rows, of_y, D, Y), D, Y)
             else:
-                store_controller(to, gq, gk, gb, D, Y, DP)
+                store_controller_at(to, rows, of_d, of_b, gq, gk, gb, D, Y)
                 if WITH_Y:
-                    store_tile(to, C, e, c, gy, D, Y)
+                    store_at(to, C, rows, of_y, gy, D, Y)
 
     last = end
     while last > begin:
@@ -133,117 +155,144 @@ def backward_kernel(
         # The weights behind the episode's last step. Nothing is added to the addresses, as the compiler cannot know:
         # else it would keep those of all matrices in registers from episode to episode.
         nothing = (last > end).to(tl.int32)
-        here_p, dw_here_p = w_p + nothing, dw_p + nothing
-        wq, wk, wb = load_controller(here_p, w_d, D, Y, DP)
+        here_p = w_p + nothing
+        # Nor those of one in all others.
+        rows = of_row(numbers(DP, RL, nothing + 1))
+        of_d, of_b = of_column(numbers(DP, CL, nothing + 1)), of_column(numbers(CL, CL, nothing + 1))
         if WITH_Y:
-            wy = load_tile(here_p, w_d, e, c, D, Y)
+            of_y = of_column(numbers(YP, CL, nothing + 1))
+        wq, wk, wb = load_controller_at(here_p, w_d, rows, of_d, of_b, D, Y)
+        if WITH_Y:
+            wy = load_at(here_p, w_d, rows, of_y, D, Y)
         if last == end:
             final_p = delta_out_p + n * delta_out_n + h * delta_out_h + nothing
-            aq, ak, ab = load_controller(final_p, delta_out_d, D, Y, DP)
-            wq, wk, wb = wq + aq, wk + ak, wb + ab
+            wq, wk, wb = add_controller_at(final_p, delta_out_d, rows, of_d, of_b, wq, wk, wb, D, Y)
             if WITH_Y:
-                wy += load_tile(final_p, delta_out_d, e, c, D, Y)
+                wy += load_at(final_p, delta_out_d, rows, of_y, D, Y)
         else:
             if delta_p is not None:
                 if carried:
-                    aq, ak, ab = load_controller(delta_p + nothing, delta_d, D, Y, DP)
-                    wq, wk, wb = wq + aq, wk + ak, wb + ab
+                    carried_p = delta_p + nothing
+                    wq, wk, wb = add_controller_at(carried_p, delta_d, rows, of_d, of_b, wq, wk, wb, D, Y)
                     if WITH_Y:
-                        wy += load_tile(delta_p + nothing, delta_d, e, c, D, Y)
+                        wy += load_at(delta_p + nothing, delta_d, rows, of_y, D, Y)
             for t in range(start, last):
                 row = saved_p + t * WIDTH
-                k = tl.load(row + D + e, mask=e < D, other=0.0)[:, None]
+                k = of_row(tl.load(row + D + e, mask=e < D, other=0.0))
                 if WITH_Y:
-                    wy += k * tl.load(row + 4 * D + c, mask=c < Y, other=0.0)[None]
-                wq += k * tl.load(row + 2 * D + e, mask=e < D, other=0.0)[None]
-                wk += k * tl.load(row + 3 * D + e, mask=e < D, other=0.0)[None]
-                wb += k * tl.load(row + (4 * D + Y) + j)[None]
+                    wy += k * of_column(tl.load(row + 4 * D + c, mask=c < Y, other=0.0))
+                wq += k * of_column(tl.load(row + 2 * D + d, mask=d < D, other=0.0))
+                wk += k * of_column(tl.load(row + 3 * D + d, mask=d < D, other=0.0))
+                wb += k * of_column(tl.load(row + (4 * D + Y) + j, mask=j < 4, other=0.0))
 
+        if walk_p is not None:
+            store_walked(walk_p + nothing, wq, wk, wb, none + 1, DP, RL, CL)
+            tl.debug_barrier()
+
+        # G is split: gy .. gb hold the updates since the episode's end, which are w's share of it; the cotangent of the
+        # final state stays in memory and is added where G is read, as long as the episode is the last one.
+        gq, gk, gb = zeros_of_controller(w_p, w_d, rows, of_d, of_b, none)
+        if WITH_Y:
+            gy = zeros_at(w_p, w_d, rows, of_y, none)
         for i in range(last - start):
             t = last - 1 - i
             row = saved_p + t * WIDTH
             q = tl.load(row + e, mask=e < D, other=0.0)
             k = tl.load(row + D + e, mask=e < D, other=0.0)
-            in_q = tl.load(row + 2 * D + e, mask=e < D, other=0.0)[None]
-            in_k = tl.load(row + 3 * D + e, mask=e < D, other=0.0)[None]
-            in_b = tl.load(row + (4 * D + Y) + j)[None]
-            beta = tl.load(row + (4 * D + Y + 4) + j)
+            in_q = tl.load(row + 2 * D + d, mask=d < D, other=0.0)
+            in_k = tl.load(row + 3 * D + d, mask=d < D, other=0.0)
+            in_b = tl.load(row + (4 * D + Y) + j, mask=j < 4, other=0.0)
+            beta = tl.load(row + (4 * D + Y + 4) + j, mask=j < 4, other=0.0)
             beta_q = tl.load(row + (4 * D + Y + 5))
             beta_k = tl.load(row + (4 * D + Y + 6))
             beta_b = tl.load(row + (4 * D + Y + 7))
 
-            v_q, v_k = tl.reduce(gq * k[:, None], 0, SUM), tl.reduce(gk * k[:, None], 0, SUM)
-            v_b = tl.reduce(gb * k[:, None], 0, SUM)
-            p = tl.reduce(gq * in_q + gk * in_k, 1, SUM) + tl.reduce(gb * in_b, 1, SUM)
+            k_row, q_column, k_column, b_column = of_row(k), of_column(in_q), of_column(in_k), of_column(in_b)
+            v_q, v_k, v_b = over_rows(gq * k_row), over_rows(gk * k_row), over_rows(gb * k_row)
+            p = over_columns(gq * q_column + gk * k_column) + over_columns(gb * b_column)
             if ddelta_out_p is not None:
                 if last == end:
-                    zq, zk, zb = load_controller(ddelta_out_p, ddelta_out_d, D, Y, DP)
-                    v_q += tl.reduce(zq * k[:, None], 0, SUM)
-                    v_k += tl.reduce(zk * k[:, None], 0, SUM)
-                    v_b += tl.reduce(zb * k[:, None], 0, SUM)
-                    p += tl.reduce(zq * in_q + zk * in_k, 1, SUM) + tl.reduce(zb * in_b, 1, SUM)
-            u_q, u_k, u_b = (beta_q * v_q)[None], (beta_k * v_k)[None], (beta_b * v_b)[None]
-            wq -= k[:, None] * in_q
-            wk -= k[:, None] * in_k
-            wb -= k[:, None] * in_b
-            r = tl.reduce(wq * u_q + wk * u_k, 1, SUM) + tl.reduce(wb * u_b, 1, SUM)
+                    zq, zk, zb = load_controller_at(ddelta_out_p, ddelta_out_d, rows, of_d, of_b, D, Y)
+                    v_q, v_k = v_q + over_rows(zq * k_row), v_k + over_rows(zk * k_row)
+                    v_b += over_rows(zb * k_row)
+                    p += over_columns(zq * q_column + zk * k_column) + over_columns(zb * b_column)
+            # As early as it can be, so that no insertion stays in registers beside what follows.
+            part_q, part_k, part_b = over_all(v_q * in_q), over_all(v_k * in_k), over_all(v_b * in_b)
+            u_q, u_k, u_b = of_column(beta_q * v_q), of_column(beta_k * v_k), of_column(beta_b * v_b)
+            # Half of G's update already here: u then leaves the registers before dx.
+            difference = of_row(q - k)
+            gq, gk, gb = gq + difference * u_q, gk + difference * u_k, gb + difference * u_b
+            if walk_p is None:
+                wq -= k_row * q_column
+                wk -= k_row * k_column
+                wb -= k_row * b_column
+                r = over_columns(wq * u_q + wk * u_k) + over_columns(wb * u_b)
+            else:
+                top = last - i // CHUNK * CHUNK
+                one = (t > end).to(tl.int32) + 1
+                r = walked(walk_p, saved_p, t, top, u_q, u_k, u_b, one, D, Y, DP, RL, CL, CHUNK)
             if WITH_Y:
-                in_y = tl.load(row + 4 * D + c, mask=c < Y, other=0.0)[None]
+                in_y = tl.load(row + 4 * D + c, mask=c < Y, other=0.0)
+                y_column = of_column(in_y)
                 beta_y = tl.load(row + (4 * D + Y + 4))
-                v_y = tl.reduce(gy * k[:, None], 0, SUM)
-                p += tl.reduce(gy * in_y, 1, SUM)
+                v_y = over_rows(gy * k_row)
+                p += over_columns(gy * y_column)
                 if ddelta_out_p is not None:
                     if last == end:
-                        zy = load_tile(ddelta_out_p, ddelta_out_d, e, c, D, Y)
-                        v_y += tl.reduce(zy * k[:, None], 0, SUM)
-                        p += tl.reduce(zy * in_y, 1, SUM)
-                u_y = (beta_y * v_y)[None]
-                wy -= k[:, None] * in_y
-                r += tl.reduce(wy * u_y, 1, SUM)
-                part_y = tl.reduce(v_y[None] * in_y, 1, SUM)
+                        zy = load_at(ddelta_out_p, ddelta_out_d, rows, of_y, D, Y)
+                        v_y += over_rows(zy * k_row)
+                        p += over_columns(zy * y_column)
+                u_y = of_column(beta_y * v_y)
+                wy -= k_row * y_column
+                r += over_columns(wy * u_y)
+                part_y = over_all(v_y * in_y)
+                gy += of_row(q - k) * u_y
             else:
-                of_y = sums_p + ((b * H + h) * T + t) * (3 * D + 1)
-                p += tl.load(of_y + e, mask=e < D, other=0.0)
-                r += tl.load(of_y + D + e, mask=e < D, other=0.0)
-                part_y = tl.load(of_y + 3 * D)
+                sums = sums_p + ((b * H + h) * T + t) * (3 * D + 1)
+                p += tl.load(sums + e, mask=e < D, other=0.0)
+                r += tl.load(sums + D + e, mask=e < D, other=0.0)
+                part_y = tl.load(sums + 3 * D)
 
             p -= r
-            dq = (q * (r - tl.reduce(q * r, 0, SUM)))[None]
-            dk = (k * (p - tl.reduce(k * p, 0, SUM)))[None]
-            part_q = tl.reduce(v_q[None] * in_q, 1, SUM)
-            part_k = tl.reduce(v_k[None] * in_k, 1, SUM)
-            part_b = tl.reduce(v_b[None] * in_b, 1, SUM)
+            dq = of_column(turned(q * (r - over_all(q * r)), DP, CL))
+            dk = of_column(turned(k * (p - over_all(k * p)), DP, CL))
             db = tl.where(j == 0, part_y, tl.where(j == 1, part_q, tl.where(j == 2, part_k, part_b)))
-            db = ((1.0 - beta) * db)[None]
-            dx = tl.reduce(wq * dq + wk * dk, 1, SUM) + tl.reduce(wb * db, 1, SUM)
+            db = of_column(tl.where(j < 4, (1.0 - beta) * db, 0.0))
+            if walk_p is None:
+                dx = over_columns(wq * dq + wk * dk) + over_columns(wb * db)
+            else:
+                dx = walked(walk_p + (one - 1), saved_p, t, top, dq, dk, db, one, D, Y, DP, RL, CL, CHUNK)
             # Read no earlier: until here it would cost registers that a chain of 32 x 68 numbers lacks.
             x = load_x(x_p + t * x_t, e, D, DP, INPUT_SOFTMAX, ACC)
-            difference, x_column = (q - k)[:, None], x[:, None]
-            gq += difference * u_q + x_column * dq
-            gk += difference * u_k + x_column * dk
-            gb += difference * u_b + x_column * db
+            x_row = of_row(x)
+            gq, gk, gb = gq + x_row * dq, gk + x_row * dk, gb + x_row * db
             if WITH_Y:
-                gy += difference * u_y
                 if dy_p is not None:
-                    dy = tl.load(dy_p + t * dy_t + c, mask=c < Y, other=0.0).to(ACC)[None]
-                    dx += tl.reduce(wy * dy, 1, SUM)
-                    gy += x_column * dy
+                    dy = of_column(tl.load(dy_p + t * dy_t + c, mask=c < Y, other=0.0).to(ACC))
+                    dx += over_columns(wy * dy)
+                    gy += x_row * dy
             else:
-                dx += tl.load(of_y + 2 * D + e, mask=e < D, other=0.0)
+                dx += tl.load(sums + 2 * D + e, mask=e < D, other=0.0)
             if INPUT_SOFTMAX:
-                dx = x * (dx - tl.reduce(x * dx, 0, SUM))
+                dx = x * (dx - over_all(x * dx))
             tl.store(dx_p + t * dx_t + e, dx, mask=e < D)
+            if walk_p is not None:
+                if i % CHUNK == CHUNK - 1:
+                    walk_back(walk_p + one - 1, saved_p, t, top, one, D, Y, DP, RL, CL)
 
-        sq, sk, sb = gq, gk, gb
-        if last != end:
-            aq, ak, ab = load_controller(dw_here_p, C, D, Y, DP)
-            sq, sk, sb = sq + aq, sk + ak, sb + ab
-        store_controller(dw_here_p, sq, sk, sb, D, Y, DP)
+        nothing = (start > end).to(tl.int32)
+        dw_here_p = dw_p + nothing
+        rows = of_row(numbers(DP, RL, nothing + 1))
+        of_d, of_b = of_column(numbers(DP, CL, nothing + 1)), of_column(numbers(CL, CL, nothing + 1))
         if WITH_Y:
-            sy = gy
-            if last != end:
-                sy += load_tile(dw_here_p, C, e, c, D, Y)
-            store_tile(dw_here_p, C, e, c, sy, D, Y)
+            of_y = of_column(numbers(YP, CL, nothing + 1))
+        # One tile after the other: there are no registers for two copies of all.
+        again = last != end
+        add_or_store_at(dw_here_p + Y, C, rows, of_d, gq, again, D, D)
+        add_or_store_at(dw_here_p + (Y + D), C, rows, of_d, gk, again, D, D)
+        add_or_store_at(dw_here_p + (Y + 2 * D), C, rows, of_b, gb, again, D, 4)
+        if WITH_Y:
+            add_or_store_at(dw_here_p, C, rows, of_y, gy, again, D, Y)
         # Another thread of this program may read what this one wrote.
         tl.debug_barrier()
         if ddelta_p is not None:
@@ -252,22 +301,18 @@ def backward_kernel(
                 if carried:
                     if ddelta_out_p is not None:
                         if last == end:
-                            zq, zk, zb = load_controller(ddelta_out_p, ddelta_out_d, D, Y, DP)
-                            gq, gk, gb = gq + zq, gk + zk, gb + zb
+                            gq, gk, gb = add_controller_at(
+                                ddelta_out_p, ddelta_out_d, rows, of_d, of_b, gq, gk, gb, D, Y
+                            )
                             if WITH_Y:
-                                gy += load_tile(ddelta_out_p, ddelta_out_d, e, c, D, Y)
+                                gy += load_at(ddelta_out_p, ddelta_out_d, rows, of_y, D, Y)
                 else:
                     gq, gk, gb = gq * 0, gk * 0, gb * 0
                     if WITH_Y:
                         gy *= 0
-                store_controller(to, gq, gk, gb, D, Y, DP)
+                store_controller_at(to, rows, of_d, of_b, gq, gk, gb, D, Y)
                 if WITH_Y:
-                    store_tile(to, C, e, c, gy, D, Y)
-        if WITH_Y:
-            gy = tl.full([DP, YP], 0.0, ACC)
-        gq = tl.full([DP, DP], 0.0, ACC)
-        gk = tl.full([DP, DP], 0.0, ACC)
-        gb = tl.full([DP, 4], 0.0, ACC)
+                    store_at(to, C, rows, of_y, gy, D, Y)
         last = start
 
 

@@ -8,9 +8,14 @@ from ..triton_launch import padded
 # split: triton_memory.py runs the columns of y, and the kernel itself those of q, k and beta.
 WHOLE = {'forward': 3072, 'backward': 768}
 # Warps of the split kernel by the elements of the tiles of q and k: D = 32, 64 and 128 end a row each.
-WARPS = {'forward': {2048: 1, 8192: 4, 32768: 8}, 'backward': {2048: 1, 8192: 8, 32768: 16}}
+WARPS = {'forward': {2048: 1, 8192: 4, 32768: 8}, 'backward': {2048: 1, 8192: 8, 32768: 8}}
 # AMD's warps have twice the lanes.
-WARPS_OF_64_LANES = {'forward': {8192: 1, 32768: 8}, 'backward': {2048: 1, 8192: 4, 32768: 16}}
+WARPS_OF_64_LANES = {'forward': {8192: 1, 32768: 8}, 'backward': {2048: 1, 8192: 4, 32768: 8}}
+# The most elements of the tiles of q and k whose W the split backward kernel keeps in registers beside G, by the lanes
+# of a warp. 2 x 128 x 260 numbers are more than the 65,536 registers of NVIDIA's multiprocessor, and half of AMD's.
+WALKED_IN_REGISTERS = {32: 8192, 64: 32768}
+# Steps between two of which a W in memory is walked back (triton_walk.py).
+CHUNK = 16
 # The backward kernel of bptt="step", whose loop has one sum over columns, and the step of acting: by all elements.
 BPTT_STEP_WARPS = {768: 1, 3072: 1, 12288: 4, 49152: 8}
 ACTING_WARPS = {768: 1, 3072: 4, 12288: 8, 49152: 16}
@@ -29,6 +34,21 @@ def warps(kernel: str, head_dim: int, output_dim: int, lanes: int) -> int:
         return 1
     table = (WARPS_OF_64_LANES if lanes == 64 else WARPS)[kernel]
     return first_that_fits(table, 2 * padded(head_dim) ** 2)
+
+
+def tile_lanes(head_dim: int, count: int, lanes: int) -> tuple[int, int]:
+    """Returns how many lanes of the backward kernel lie along rows and along columns (triton_lanes.py).
+
+    Few along columns keep the sums over columns short, whose rows no two warps share; one warp then wastes no lane on
+    beta's 4. At D = 128 more of them, since each lane also keeps some vectors with a number a column.
+    """
+    along_columns = 4 if count == 1 else 8 if padded(head_dim) <= 64 else 16
+    return min(padded(head_dim), count * lanes // along_columns), along_columns
+
+
+def walked_in_memory(head_dim: int, lanes: int) -> bool:
+    """Returns whether W lies in memory in the split backward kernel, since registers cannot hold it beside G."""
+    return 2 * padded(head_dim) ** 2 > WALKED_IN_REGISTERS[lanes]
 
 
 def bptt_step_warps(head_dim: int, output_dim: int) -> int:

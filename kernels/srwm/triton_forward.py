@@ -83,9 +83,12 @@ def forward_kernel(
             first_p += first_t
             first_next = tl.load(first_p, mask=t + 1 < end, other=0)
             if first != 0:
-                wq, wk, wb = load_controller(w_p, w_d, D, Y, DP)
+                # A flag is 0 or 1, so nothing is added; but the compiler cannot know, and does not compute the
+                # addresses of all matrices before the loop, to keep them in registers.
+                nothing = (first >> 1).to(tl.int32)
+                wq, wk, wb = load_controller(w_p + nothing, w_d + nothing, D, Y, DP)
                 if WITH_Y:
-                    wy = load_tile(w_p, w_d, e, c, D, Y)
+                    wy = load_tile(w_p + nothing, w_d + nothing, e, c, D, Y)
         if INPUT_SOFTMAX:
             x = tl.where(e < D, x, float('-inf'))
             x = tl.exp(x - tl.reduce(x, 0, MAX))
@@ -100,10 +103,10 @@ def forward_kernel(
             in_y = beta_y * tl.reduce(wy * difference, 0, SUM)
             wy += k[:, None] * in_y[None]
         in_q = beta_q * tl.reduce(wq * difference, 0, SUM)
-        in_k = beta_k * tl.reduce(wk * difference, 0, SUM)
-        in_b = beta_b * tl.reduce(wb * difference, 0, SUM)
         wq += k[:, None] * in_q[None]
+        in_k = beta_k * tl.reduce(wk * difference, 0, SUM)
         wk += k[:, None] * in_k[None]
+        in_b = beta_b * tl.reduce(wb * difference, 0, SUM)
         wb += k[:, None] * in_b[None]
 
         y_p += tl.cast(B, tl.int64) * H * Y

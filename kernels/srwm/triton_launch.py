@@ -19,7 +19,16 @@ from ..triton_launch import (
 from .reference import output_dim
 from .registration import sequences
 from .triton_backward import backward_kernel, backward_step_kernel
-from .triton_config import MEMORY_TILE, acting_warps, bptt_step_warps, warps, whole
+from .triton_config import (
+    CHUNK,
+    MEMORY_TILE,
+    acting_warps,
+    bptt_step_warps,
+    tile_lanes,
+    walked_in_memory,
+    warps,
+    whole,
+)
 from .triton_forward import forward_kernel
 from .triton_memory import memory_columns_kernel, memory_kernel, memory_rows_kernel
 from .triton_op import saved_shape
@@ -109,9 +118,12 @@ def backward(
         end, dend = dense_rows(delta_out), maybe(ddelta_out)
         outputs = (partial, ddelta if want else None)
         with_y, count = whole('backward', head_dim, y_dim), warps('backward', head_dim, y_dim, lanes())
+        along_rows, along_columns = tile_lanes(head_dim, count, lanes())
         of_outputs = (time, batch, heads, *strides(dy, 3), *strides(dend, 3))
-        sums = None
+        sums = walk = None
         if not with_y:
+            if walked_in_memory(head_dim, lanes()):
+                walk = w.new_empty((chains, heads, padded(head_dim), 2 * padded(head_dim) + along_columns))
             v = w.new_empty((batch, heads, time, y_dim))
             sums = w.new_empty((batch, heads, time, 3 * head_dim + 1))
             programs, split = by_columns(head_dim, y_dim)
@@ -125,9 +137,9 @@ def backward(
                 *of_outputs, *of_x, *of_weights, *of_first, **split, INPUT_SOFTMAX=input_softmax,
             )  # fmt: skip
         launch(
-            backward_kernel, chains * heads, dy, dend, x, w, delta, end, first, cu, kept, sums, dx, *outputs,
+            backward_kernel, chains * heads, dy, dend, x, w, delta, end, first, cu, kept, sums, walk, dx, *outputs,
             *of_outputs, *of_x, *of_weights, *end.stride()[:3], *of_first,
-            **constants, WITH_Y=with_y, num_warps=count,
+            **constants, WITH_Y=with_y, RL=along_rows, CL=along_columns, CHUNK=CHUNK, num_warps=count,
         )  # fmt: skip
         return dx, sum_sequences(partial), ddelta
 

@@ -10,28 +10,49 @@ import triton
 import triton.language as tl
 
 from ..triton_reduce import MAX, SUM
-from ..triton_tiles import load_tile, store_tile
+from ..triton_tiles import load_at, store_at
 
 
 @triton.jit
 def load_controller(p, row_stride, D: tl.constexpr, Y: tl.constexpr, DP: tl.constexpr):
     """Reads the columns of q, k and beta of a matrix [D,C] whose rows lie `row_stride` apart."""
     e, j = tl.arange(0, DP), tl.arange(0, 4)
-    return (
-        load_tile(p + Y, row_stride, e, e, D, D),
-        load_tile(p + (Y + D), row_stride, e, e, D, D),
-        load_tile(p + (Y + 2 * D), row_stride, e, j, D, 4),
-    )
+    return load_controller_at(p, row_stride, e[:, None], e[None], j[None], D, Y)
 
 
 @triton.jit
 def store_controller(p, wq, wk, wb, D: tl.constexpr, Y: tl.constexpr, DP: tl.constexpr):
     """Writes the columns of q, k and beta of a dense matrix [D,C]."""
-    C: tl.constexpr = Y + 2 * D + 4
     e, j = tl.arange(0, DP), tl.arange(0, 4)
-    store_tile(p + Y, C, e, e, wq, D, D)
-    store_tile(p + (Y + D), C, e, e, wk, D, D)
-    store_tile(p + (Y + 2 * D), C, e, j, wb, D, 4)
+    store_controller_at(p, e[:, None], e[None], j[None], wq, wk, wb, D, Y)
+
+
+@triton.jit
+def load_controller_at(p, row_stride, rows, columns, betas, D: tl.constexpr, Y: tl.constexpr):
+    """Reads the three where rows, columns of q and k, and columns of beta, of shapes that broadcast, say."""
+    return (
+        load_at(p + Y, row_stride, rows, columns, D, D),
+        load_at(p + (Y + D), row_stride, rows, columns, D, D),
+        load_at(p + (Y + 2 * D), row_stride, rows, betas, D, 4),
+    )
+
+
+@triton.jit
+def add_controller_at(p, row_stride, rows, columns, betas, wq, wk, wb, D: tl.constexpr, Y: tl.constexpr):
+    """Adds what lies there to three tiles, one after the other: there are no registers for two copies of all."""
+    wq += load_at(p + Y, row_stride, rows, columns, D, D)
+    wk += load_at(p + (Y + D), row_stride, rows, columns, D, D)
+    wb += load_at(p + (Y + 2 * D), row_stride, rows, betas, D, 4)
+    return wq, wk, wb
+
+
+@triton.jit
+def store_controller_at(p, rows, columns, betas, wq, wk, wb, D: tl.constexpr, Y: tl.constexpr):
+    """Writes them there, to a dense matrix [D,C]."""
+    C: tl.constexpr = Y + 2 * D + 4
+    store_at(p + Y, C, rows, columns, wq, D, D)
+    store_at(p + (Y + D), C, rows, columns, wk, D, D)
+    store_at(p + (Y + 2 * D), C, rows, betas, wb, D, 4)
 
 
 @triton.jit
