@@ -9,6 +9,8 @@ namespace {
 struct Avx2 {
   using S = float;
   static constexpr int block = 4;
+  // Vectors that the registers hold.
+  static constexpr int registers = 8;
   struct V {
     __m256 a, b;
   };

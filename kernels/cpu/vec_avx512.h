@@ -9,8 +9,14 @@ namespace {
 struct Avx512 {
   using S = float;
   static constexpr int block = 4;
+  // Vectors that the registers hold.
+  static constexpr int registers = 32;
   struct V {
     __m512 a;
+  };
+  // Four floats.
+  struct Q {
+    __m128 a;
   };
 
   SRWM_INLINE V load(const S* p) { return {_mm512_loadu_ps(p)}; }
@@ -29,6 +35,14 @@ struct Avx512 {
   SRWM_INLINE V mix(V x, V y) {
     return {_mm512_mask_blend_ps(__mmask16(0xffff << N), x.a, y.a)};
   }
+
+  SRWM_INLINE Q load4(const S* p) { return {_mm_loadu_ps(p)}; }
+  SRWM_INLINE void store4(S* p, Q v) { _mm_storeu_ps(p, v.a); }
+  SRWM_INLINE Q low4(V v) { return {_mm512_castps512_ps128(v.a)}; }
+  SRWM_INLINE V widen(Q v) { return {_mm512_zextps128_ps512(v.a)}; }
+  SRWM_INLINE Q mul(Q x, Q y) { return {_mm_mul_ps(x.a, y.a)}; }
+  SRWM_INLINE Q fma(Q x, Q y, Q z) { return {_mm_fmadd_ps(x.a, y.a, z.a)}; }
+  SRWM_INLINE Q fnma(Q x, Q y, Q z) { return {_mm_fnmadd_ps(x.a, y.a, z.a)}; }
 
   // Cephes' expf: range reduction and a polynomial of degree 6, within 1.3 ulp on [-87, 88].
   // The constant is the first operand of max and min because they return the second one where either is NaN.
@@ -61,17 +75,24 @@ struct Avx512 {
   }
   // Lane i of the result is the sum of rows[i].
   SRWM_INLINE V row_sums(const V* rows) {
-    __m512 r[16];
-    for (int i = 0; i < 16; i++) r[i] = rows[i].a;
-    for (int i = 0; i < 8; i++)
-      r[i] = _mm512_add_ps(_mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]), _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]));
-    for (int i = 0; i < 4; i++) {
-      const __m512d x = _mm512_castps_pd(r[2 * i]), y = _mm512_castps_pd(r[2 * i + 1]);
-      r[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)), _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
-    }
+    const V folded[4] = {fold4(rows), fold4(rows + 4), fold4(rows + 8), fold4(rows + 12)};
+    return sum_folded(folded);
+  }
+  // Of four rows, lanes i, i + 4, i + 8 and i + 12 add up to the sum of rows[i].
+  SRWM_INLINE V fold4(const V* rows) {
+    __m512d r[2];
     for (int i = 0; i < 2; i++)
-      r[i] = _mm512_add_ps(_mm512_shuffle_f32x4(r[2 * i], r[2 * i + 1], 0x88),
-                           _mm512_shuffle_f32x4(r[2 * i], r[2 * i + 1], 0xdd));
+      r[i] = _mm512_castps_pd(_mm512_add_ps(_mm512_unpacklo_ps(rows[2 * i].a, rows[2 * i + 1].a),
+                                            _mm512_unpackhi_ps(rows[2 * i].a, rows[2 * i + 1].a)));
+    return {_mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(r[0], r[1])),
+                          _mm512_castpd_ps(_mm512_unpackhi_pd(r[0], r[1])))};
+  }
+  // What fold4 made of sixteen rows to their sums.
+  SRWM_INLINE V sum_folded(const V* folded) {
+    __m512 r[2];
+    for (int i = 0; i < 2; i++)
+      r[i] = _mm512_add_ps(_mm512_shuffle_f32x4(folded[2 * i].a, folded[2 * i + 1].a, 0x88),
+                           _mm512_shuffle_f32x4(folded[2 * i].a, folded[2 * i + 1].a, 0xdd));
     return {_mm512_add_ps(_mm512_shuffle_f32x4(r[0], r[1], 0x88), _mm512_shuffle_f32x4(r[0], r[1], 0xdd))};
   }
   // Lane i of the result is the sum of rows[i], i < 4; the other lanes are zero.

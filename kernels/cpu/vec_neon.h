@@ -9,6 +9,8 @@ namespace {
 struct Neon {
   using S = float;
   static constexpr int block = 4;
+  // Vectors that the registers hold.
+  static constexpr int registers = 8;
   struct V {
     float32x4_t a, b, c, d;
   };

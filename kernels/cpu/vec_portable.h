@@ -10,6 +10,8 @@ template <class Scalar>
 struct Portable {
   using S = Scalar;
   static constexpr int block = 1;
+  // Vectors that the registers hold.
+  static constexpr int registers = 8;
   struct V {
     S a[16];
   };

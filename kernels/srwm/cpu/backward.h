@@ -1,25 +1,25 @@
 // The analytic backward pass of one chain (README.md, "Backward"). The weights before each step are recovered by
 // subtracting the stored insertions; at an episode's border the episode before it is replayed from its start.
 #pragma once
+#include <type_traits>
+
+#include "by_rows.h"
 #include "transposed.h"
 
 namespace {
 
-// Numbers between matrices that a sweep reads and writes side by side. A column of C often has one address in them modulo
-// 4 KB, and a load then waits for the store of another matrix: at D = 64 up to half the speed.
-constexpr int64_t APART = 528;
+template <class A, int HeadDim, int OutputDim>
+using Sweeps = typename std::conditional_t<has_small_rows<A, HeadDim, OutputDim>(), std::type_identity<ByRows<A, HeadDim, OutputDim>>,
+                                           std::type_identity<Transposed<A, HeadDim, OutputDim>>>::type;
 
 template <class A, int HeadDim, int OutputDim>
-struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
-  using M = Transposed<A, HeadDim, OutputDim>;
+struct BackwardChain : Sweeps<A, HeadDim, OutputDim> {
+  using M = Sweeps<A, HeadDim, OutputDim>;
   using typename M::S;
   using typename M::V;
   using M::C, M::CV, M::D, M::DP, M::DV, M::P, M::Y, M::YP, M::YV;
+  using M::W, M::G, M::dW, M::v, M::u, M::dpre, M::x, M::difference, M::zero, M::r, M::p, M::r_x, M::part_sum;
 
-  // Matrices are transposed [P, DP]. G is dL/dW after the step at hand; dW is what w gets so far.
-  Workspace<S> space;
-  S *W, *G, *dW, *v, *u, *dpre, *x, *difference, *zero, *r, *p, *r_x;
-  V part_sum[4];
   // What a stage of wait() leaves to the next: sums for q and k; the shift, then the sum, of x.
   V between[3];
   // The chain at hand, its next step, and whether that one is between wait() and work().
@@ -34,101 +34,7 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
   // Whether dW holds anything: until an episode ends, what w gets is what the state gets.
   bool apart;
 
-  BackwardChain(int64_t head_dim, int64_t output_dim)
-      : M(head_dim, output_dim), space(3 * P() * DP() + 2 * APART + 3 * P() + 6 * DP()) {
-    W = space.take(P() * DP());
-    space.take(APART);
-    G = space.take(P() * DP());
-    space.take(APART);
-    dW = space.take(P() * DP());
-    v = space.take(P());
-    u = space.take(P());
-    dpre = space.take(P());
-    x = space.take(DP());
-    difference = space.take(DP());
-    zero = space.take(DP());
-    r = space.take(DP());
-    p = space.take(DP());
-    r_x = space.take(DP());
-  }
-
-  // Of one group: G takes both rank-one updates, v <- k_before G, and its share of W dpre.
-  template <class N>
-  inline __attribute__((always_inline)) void accumulate(N n, int64_t group, const S* k_before) {
-    V product[16];
-    for (int i = n.n; i < 16; i++) product[i] = A::fill(0);
-    // Locals: the compiler must take a vector store for a possible change of any member.
-    const S *un = u + 16 * group, *dn = dpre + 16 * group, *de_ = difference, *x_ = x;
-    S *const Gn = G + 16 * group * DP(), *const Wn = W + 16 * group * DP(), *const r_ = r_x, *const to = v + 16 * group;
-    const int64_t pitch = DP();
-    this->lane_blocks([&](auto m, int64_t d) __attribute__((always_inline)) {
-      constexpr int chains = 4 / m.n;
-      V de[m.n], xe[m.n], ke[m.n], sum[chains][m.n];
-      for (int j = 0; j < m.n; j++) {
-        de[j] = A::load(de_ + 16 * (d + j));
-        xe[j] = A::load(x_ + 16 * (d + j));
-        ke[j] = A::load(k_before + 16 * (d + j));
-        for (int c = 0; c < chains; c++) sum[c][j] = A::fill(0);
-      }
-      SRWM_UNROLL(4)
-      for (int i = 0; i < n.n; i += 4) {
-        SRWM_UNROLL(4)
-        for (int c = 0; c < 4; c++) {
-          const int64_t at = (i + c) * pitch + 16 * d;
-          const V uc = A::fill(un[i + c]), dc = A::fill(dn[i + c]);
-          V along = A::fill(0);
-          for (int j = 0; j < m.n; j++) {
-            const V moved = A::fma(uc, de[j], A::fma(dc, xe[j], A::load(Gn + at + 16 * j)));
-            A::store(Gn + at + 16 * j, moved);
-            along = j == 0 ? A::mul(ke[j], moved) : A::fma(ke[j], moved, along);
-            sum[c % chains][j] = A::fma(dc, A::load(Wn + at + 16 * j), sum[c % chains][j]);
-          }
-          product[i + c] = d == 0 ? along : A::add(product[i + c], along);
-        }
-      }
-      for (int j = 0; j < m.n; j++) add_to(r_ + 16 * (d + j), total<chains, m.n>(sum, j), group == 0);
-    });
-    A::store(to, n.n == 4 ? A::row_sums4(product) : A::row_sums(product));
-  }
-
-  // Of one group: u, W goes back one step, and its shares of W u and of G insertion.
-  template <class N>
-  inline __attribute__((always_inline)) void walk_back(N n, int64_t group, const S* k, const S* insertion,
-                                                       const S* beta) {
-    const S *in = insertion + 16 * group, *un = u + 16 * group;
-    const int part = this->part(group);
-    const V vn = A::load(v + 16 * group);
-    S *const Gn = G + 16 * group * DP(), *const Wn = W + 16 * group * DP(), *const r_ = r, *const p_ = p;
-    const int64_t pitch = DP();
-    A::store(u + 16 * group, A::mul(vn, A::fill(beta[part])));
-    part_sum[part] = A::fma(vn, A::load(in), part_sum[part]);
-    this->lane_blocks([&](auto m, int64_t d) __attribute__((always_inline)) {
-      constexpr int chains = 4 / m.n;
-      V ke[m.n], wu[chains][m.n], gi[chains][m.n];
-      for (int j = 0; j < m.n; j++) {
-        ke[j] = A::load(k + 16 * (d + j));
-        for (int c = 0; c < chains; c++) wu[c][j] = gi[c][j] = A::fill(0);
-      }
-      SRWM_UNROLL(4)
-      for (int i = 0; i < n.n; i += 4) {
-        SRWM_UNROLL(4)
-        for (int c = 0; c < 4; c++) {
-          const int64_t at = (i + c) * pitch + 16 * d;
-          const V ic = A::fill(in[i + c]), uc = A::fill(un[i + c]);
-          for (int j = 0; j < m.n; j++) {
-            const V before = A::fnma(ic, ke[j], A::load(Wn + at + 16 * j));
-            A::store(Wn + at + 16 * j, before);
-            wu[c % chains][j] = A::fma(uc, before, wu[c % chains][j]);
-            gi[c % chains][j] = A::fma(ic, A::load(Gn + at + 16 * j), gi[c % chains][j]);
-          }
-        }
-      }
-      for (int j = 0; j < m.n; j++) {
-        add_to(r_ + 16 * (d + j), total<chains, m.n>(wu, j), group == 0);
-        add_to(p_ + 16 * (d + j), total<chains, m.n>(gi, j), group == 0);
-      }
-    });
-  }
+  using M::M;
 
   // dx_t from W dpre.
   inline void store_dx(int64_t t) {
@@ -167,18 +73,6 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
     }
   }
 
-  // One sweep over groups `from` to `to` - 1: of the step at hand (`accumulate_it`), of the step before it (`walk_it`), whose
-  // k, insertion and beta are given. Matrices that outgrow the first-level cache are read once for both.
-  __attribute__((noinline)) void sweep(bool accumulate_it, bool walk_it, const S* k, int64_t from, int64_t to) {
-    const S *insertion = k + DP(), *beta = insertion + P();
-    if (walk_it && from == 0)
-      for (V& sum : part_sum) sum = A::fill(0);
-    this->groups(from, to, [&](auto n, int64_t group) __attribute__((always_inline)) {
-      if (accumulate_it) accumulate(n, group, k);
-      if (walk_it) walk_back(n, group, k, insertion, beta);
-    });
-  }
-
   void take(const Backward<S>& backward, int64_t chain) {
     f = &backward;
     const Geometry& g = f->geometry;
@@ -199,8 +93,8 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
     if (!more()) return;
     this->load(W, w, f->delta_out.data + s.n * f->delta_out.n + s.h * f->delta_out.h);
     const S* k = saved_at(t) + DP();
-    project(mixed ? k : nullptr);
-    sweep(false, true, k, 0, CV());
+    this->project(mixed ? k : nullptr);
+    this->start(k);
   }
 
   inline bool more() const { return t >= s.begin; }
@@ -214,7 +108,7 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
   // dx of the step behind; dpre of q, k and beta from r = W u and p = G insertion, with both softmax derivatives; x and q - k.
   template <int Stage>
   inline void stage() {
-    const S *q = saved_at(t), *k = q + DP(), *beta = k + DP() + P();
+    const S *q = saved_at(t), *k = q + DP(), *beta = this->beta_of(k);
     const bool softmax_x = f->geometry.input_softmax;
     if constexpr (Stage == 0) {
       if (t + 1 < s.end) store_dx(t + 1);
@@ -256,17 +150,7 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
       this->add_outer(dW, P(), dpre, x);
     }
     const S* before = t > s.begin ? saved_at(t - 1) + DP() : zero;
-    if constexpr (M::is_small) {
-      sweep(true, false, before, 0, 2);
-      if (other) other->template stage<0>();
-      sweep(true, false, before, 2, CV());
-      if (other) other->template stage<1>();
-      if (walk) sweep(false, true, before, 0, 2);
-      if (other) other->template stage<2>();
-      if (walk) sweep(false, true, before, 2, CV());
-    } else {
-      sweep(true, walk, before, 0, CV());
-    }
+    this->advance(before, walk, other);
     if (first) leave_episode(before);
     t--;
     waited = false;
@@ -295,8 +179,8 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
     std::memset(G, 0, P() * DP() * sizeof(S));
     if (t == s.begin) return;
     replay(t);
-    project(nullptr);
-    sweep(false, true, before, 0, CV());
+    this->project(nullptr);
+    this->start(before);
   }
 
   inline void prefetch_rows(int64_t at) const {
@@ -304,16 +188,6 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
     if (f->dy.data) this->prefetch_row(f->dy, s, at, Y());
     prefetch_to_write(f->dx, dx_at(at), D(), this->size_of(f->x.stored));
     prefetch(saved_at(at), this->saved_width(false) * sizeof(S));
-  }
-
-  // v <- k G; a null k stands for a G of zeros.
-  inline void project(const S* k) {
-    std::memset(v, 0, P() * sizeof(S));
-    for (int64_t c = 0; k && c < P(); c++) {
-      V sum = A::fill(0);
-      for (int64_t i = 0; i < DP(); i += 16) sum = A::fma(A::load(k + i), A::load(G + c * DP() + i), sum);
-      v[c] = A::sum(sum);
-    }
   }
 
   // bptt="step": every step is on its own, only y reaches a gradient, and the weights are rebuilt forwards.
@@ -326,11 +200,7 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
       if (t == s.begin || first) this->load(W, w, first ? nullptr : delta);
       load_dy(t);
       this->load_x(x, f->x, s, t, g.input_softmax);
-      for (int64_t i = 0; i < DP(); i += 16) {
-        V sum = A::fill(0);
-        for (int64_t c = 0; c < Y(); c++) sum = A::fma(A::fill(dpre[c]), A::load(W + c * DP() + i), sum);
-        A::store(r_x + i, sum);
-      }
+      this->apply_y(W);
       this->add_outer(G, YP(), dpre, x);
       store_dx(t);
       const S* saved = saved_at(t);
@@ -339,14 +209,6 @@ struct BackwardChain : Transposed<A, HeadDim, OutputDim> {
     this->store(f->dw_partial + (s.n * g.H + s.h) * D() * C(), G);
   }
 
- private:
-  SRWM_INLINE void add_to(S* to, V value, bool first) { A::store(to, first ? value : A::add(A::load(to), value)); }
-  template <int Chains, int Width>
-  SRWM_INLINE V total(const V (&sum)[Chains][Width], int j) {
-    if constexpr (Chains == 1) return sum[0][j];
-    else if constexpr (Chains == 2) return A::add(sum[0][j], sum[1][j]);
-    else return A::add(A::add(sum[0][j], sum[1][j]), A::add(sum[2][j], sum[3][j]));
-  }
 };
 
 template <class A, int HeadDim, int OutputDim>

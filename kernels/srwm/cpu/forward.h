@@ -2,6 +2,7 @@
 // the second of them, what the first one inserts stands beside W as a rank-one term.
 #pragma once
 #include "layout.h"
+#include "small_row.h"
 
 namespace {
 
@@ -61,6 +62,14 @@ struct ForwardChain : Layout<A, HeadDim, OutputDim> {
     const S* const first = insertion_first;
     S* const insertion = this->insertion;
     const V share = pending ? A::fill(dot(k_first, difference)) : A::fill(0);
+    if constexpr (has_small_rows<A, HeadDim, OutputDim>()) {
+      auto sum = SmallRow<A>::zero();
+      if (pending) sum.plus(share, SmallRow<A>::at(first));
+      each_row<0>(other, [&](int64_t e) __attribute__((always_inline)) {
+        sum.plus(A::fill(difference[e]), SmallRow<A>::at(W + e * P()));
+      });
+      return sum.scaled(beta).to(insertion);
+    }
     this->blocks(CV(), [&](auto n, int64_t j) __attribute__((always_inline)) {
       V a[n.n];
       for (int i = 0; i < n.n; i++) a[i] = pending ? A::mul(share, A::load(first + 16 * (j + i))) : A::fill(0);
@@ -79,6 +88,20 @@ struct ForwardChain : Layout<A, HeadDim, OutputDim> {
     S *const W = this->W, *const pre = this->pre, *const ahead = this->ahead;
     const S *const k = Two ? k_first : this->k, *const k_second = this->k, *const x = this->x, *const x_ahead = this->x_ahead;
     const S *const first = Two ? insertion_first : this->insertion, *const second = this->insertion;
+    if constexpr (has_small_rows<A, HeadDim, OutputDim>()) {
+      const auto in = SmallRow<A>::at(first), in_second = SmallRow<A>::at(second);
+      auto a = SmallRow<A>::zero(), b = a;
+      each_row<2>(other, [&](int64_t e) __attribute__((always_inline)) {
+        auto w = SmallRow<A>::at(W + e * P());
+        w.plus(A::fill(k[e]), in);
+        if constexpr (Two) w.plus(A::fill(k_second[e]), in_second);
+        w.to(W + e * P());
+        a.plus(A::fill(x[e]), w);
+        b.plus(A::fill(x_ahead[e]), w);
+      });
+      a.to(pre);
+      return b.to(ahead);
+    }
     this->blocks(CV(), [&](auto n, int64_t j) __attribute__((always_inline)) {
       V in[n.n], in_second[n.n], a[n.n], b[n.n];
       for (int i = 0; i < n.n; i++) {
@@ -247,10 +270,13 @@ struct ForwardChain : Layout<A, HeadDim, OutputDim> {
       std::memcpy(to + DP(), insertion, YP() * sizeof(S));
       return;
     }
-    std::memcpy(to, q, DP() * sizeof(S));
-    std::memcpy(to + DP(), k, DP() * sizeof(S));
-    std::memcpy(to + 2 * DP(), insertion, P() * sizeof(S));
-    std::memcpy(to + 2 * DP() + P(), beta, 4 * sizeof(S));
+    for (int64_t i = 0; i < DP(); i += 16) {
+      A::store(to + i, A::load(q + i));
+      A::store(to + DP() + i, A::load(k + i));
+    }
+    for (int64_t i = 0; i < P(); i += 16) A::store(to + 2 * DP() + i, A::load(insertion + i));
+    // Behind the four columns of beta, in a vector that they do not fill.
+    std::memcpy(to + 2 * DP() + P() - 12, beta, 4 * sizeof(S));
   }
 };
 

@@ -102,8 +102,9 @@ struct Layout {
   inline int64_t DP() const { return 16 * DV(); }
   inline int64_t YP() const { return 16 * YV(); }
   inline int64_t P() const { return 16 * CV(); }
-  // A saved step: q, k, insertion, beta; with bptt="step" only k and the insertion's y columns.
-  inline int64_t saved_width(bool step) const { return step ? DP() + YP() : 2 * DP() + P() + 4; }
+  // A saved step: q, k, insertion, with beta in the last vector's pads: whole lines of cache. With bptt="step" only k and the
+  // insertion's y columns.
+  inline int64_t saved_width(bool step) const { return step ? DP() + YP() : 2 * DP() + P(); }
   // The part (0 y, 1 q, 2 k, 3 beta) that column vector j belongs to.
   inline int part(int64_t j) const { return j < YV() ? 0 : j < YV() + DV() ? 1 : j < YV() + 2 * DV() ? 2 : 3; }
 

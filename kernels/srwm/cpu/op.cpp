@@ -145,7 +145,7 @@ struct Call {
     }
     if (delta) check_shape(*delta, {N, H, D, C}, dtype, "fast_weight_delta");
     const int64_t DP = (D + 15) / 16 * 16, YP = (Y + 15) / 16 * 16;
-    saved_width = step ? DP + YP : 4 * DP + YP + 20;
+    saved_width = step ? DP + YP : 4 * DP + YP + 16;
   }
 
   // Chains that keep a thread busy for longer than it takes to wake.
