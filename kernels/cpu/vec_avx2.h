@@ -20,6 +20,12 @@ struct Avx2 {
     _mm256_storeu_ps(p, v.a);
     _mm256_storeu_ps(p + 8, v.b);
   }
+  // Past the caches, for what is read much later; 64 bytes must be aligned there. fence() before another thread reads it.
+  SRWM_INLINE void stream(S* p, V v) {
+    _mm256_stream_ps(p, v.a);
+    _mm256_stream_ps(p + 8, v.b);
+  }
+  SRWM_INLINE void fence() { _mm_sfence(); }
   SRWM_INLINE V fill(S x) {
     const __m256 v = _mm256_set1_ps(x);
     return {v, v};

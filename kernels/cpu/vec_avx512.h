@@ -21,6 +21,9 @@ struct Avx512 {
 
   SRWM_INLINE V load(const S* p) { return {_mm512_loadu_ps(p)}; }
   SRWM_INLINE void store(S* p, V v) { _mm512_storeu_ps(p, v.a); }
+  // Past the caches, for what is read much later; 64 bytes must be aligned there. fence() before another thread reads it.
+  SRWM_INLINE void stream(S* p, V v) { _mm512_stream_ps(p, v.a); }
+  SRWM_INLINE void fence() { _mm_sfence(); }
   SRWM_INLINE V fill(S x) { return {_mm512_set1_ps(x)}; }
   SRWM_INLINE V add(V x, V y) { return {_mm512_add_ps(x.a, y.a)}; }
   SRWM_INLINE V sub(V x, V y) { return {_mm512_sub_ps(x.a, y.a)}; }

@@ -22,6 +22,9 @@ struct Neon {
     vst1q_f32(p + 8, v.c);
     vst1q_f32(p + 12, v.d);
   }
+  // Where other instruction sets write past the caches.
+  SRWM_INLINE void stream(S* p, V v) { store(p, v); }
+  SRWM_INLINE void fence() {}
   SRWM_INLINE V fill(S x) {
     const float32x4_t v = vdupq_n_f32(x);
     return {v, v, v, v};

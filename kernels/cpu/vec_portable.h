@@ -22,6 +22,9 @@ struct Portable {
   SRWM_INLINE void store(S* p, V v) {
     for (int i = 0; i < 16; i++) p[i] = v.a[i];
   }
+  // Where other instruction sets write past the caches.
+  SRWM_INLINE void stream(S* p, const V& v) { store(p, v); }
+  SRWM_INLINE void fence() {}
   SRWM_INLINE V fill(S x) {
     return each([&](int) { return x; });
   }

@@ -45,7 +45,7 @@ def describe() -> str:
 
 
 def saved_shape(x: Tensor, y_dim: int, step: bool, states: int) -> tuple[int, ...]:
-    """Returns [B,H,T,width]: one chain's steps lie together; every part is padded to sixteen lanes, beta in the insertion's."""
+    """Returns [B,H,T,width]: one chain's steps lie together; parts are padded to sixteen lanes, beta lies in a pad."""
     time, batch, heads, head_dim = x.shape
     head, y = -(-head_dim // 16) * 16, -(-y_dim // 16) * 16
     return batch, heads, time, head + y if step else 4 * head + y + 16

@@ -24,8 +24,10 @@ ROOT = Path(__file__).resolve().parents[2]
 FUZZ = Path(__file__).with_name('fuzz.py')
 INSTRUCTION_SETS = ('portable', 'avx2', 'avx512', 'neon')
 FLAGS = '-fsanitize=address,undefined -fno-sanitize-recover=all -fno-sanitize=vptr -O0 -g1'
-# The working memory of a task ends one line of cache too early.
-PLANTED = ("'-Daligned_alloc(alignment,bytes)=aligned_alloc(alignment,(bytes)-64)'",)
+# The working memory of a task ends one line of cache too early. The declaration comes first: a macro would rewrite it.
+PLANTED = """#include <cstdlib>
+#define aligned_alloc(alignment, bytes) aligned_alloc(alignment, (bytes) - 64)
+"""
 # In place of the compiler: what the campaign does not run is not compiled, and its table is the portable one.
 WRAPPER = """#!/bin/sh
 case "$*" in {left_out}) for target; do :; done; exec {compiler} -x c++ -c /dev/null -o "$target" ;; esac
@@ -59,12 +61,14 @@ def campaign(
     assert compiler is not None
     left_out = [name for name in INSTRUCTION_SETS[1:] if name not in instruction_sets]
     macros = [f'-Dkernels_{name}=kernels_portable_float' for name in left_out]
-    wrapper = folder / 'compiler'
+    wrapper, planted = folder / 'compiler', folder / 'planted.h'
+    planted.write_text(PLANTED)
+    fault = ('-include', shlex.quote(str(planted))) if plant else ()
     wrapper.write_text(
         WRAPPER.format(
             compiler=shlex.quote(compiler),
             left_out='|'.join(f'*{name}.cpp*' for name in left_out) or "''",
-            flags=' '.join([FLAGS, *macros, *(PLANTED if plant else ())]),
+            flags=' '.join([FLAGS, *macros, *fault]),
         )
     )
     wrapper.chmod(0o755)
@@ -87,7 +91,8 @@ def campaign(
     plain = {key: value for key, value in environment.items() if key != 'LD_PRELOAD'}
     built = subprocess.run(build, env=plain, capture_output=True, text=True, check=False)
     if '"built": true' not in built.stdout:
-        return built
+        # The build says so in words and exits with 0, which a campaign that never ran must not.
+        return subprocess.CompletedProcess(build, 1, built.stdout, built.stderr)
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -107,3 +107,20 @@ def test_an_expanded_state_and_strided_steps_are_not_copied(implementation: str)
     outputs = sum(t.numel() * t.element_size() for t in (y, end))
     w_bytes = case.w.numel() * 4
     assert outputs <= allocated <= outputs + 2 * w_bytes
+
+
+def test_what_is_saved_past_the_caches_is_the_same(implementation: str) -> None:
+    """From 32 MB on it is written another way: halves of the batch, which lie below, have the same bits."""
+    if implementation != 'cpu':
+        pytest.skip('only the compiled form has two ways to write it')
+    x = torch.randn(45, 256, 8, 16, generator=torch.Generator().manual_seed(4))
+    w = torch.randn(8, 16, 52, generator=torch.Generator().manual_seed(5)) / 4
+
+    def results(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        x = x.detach().requires_grad_()
+        y, _ = srwm(x, w, input_softmax=True, implementation='cpu')
+        return y.detach(), torch.autograd.grad(y, x, torch.ones_like(y))[0]
+
+    halves = zip(results(x[:, :128]), results(x[:, 128:]), strict=True)
+    for whole, parts in zip(results(x), halves, strict=True):
+        assert torch.equal(whole, torch.cat(parts, dim=1))

@@ -26,6 +26,7 @@ struct Forward {
   void* y;       // [T, B, H, Y], stored as x is
   S* delta_out;  // [N, H, D, C]
   S* saved;      // [B, H, T, saved_width] or null
+  bool stream;   // saved is larger than the caches: write it past them
 };
 
 template <class S>
@@ -38,6 +39,7 @@ struct Backward {
   void* dx;       // [T, B, H, D], stored as x is
   S* dw_partial;  // [N, H, D, C]
   S* ddelta;      // [N, H, D, C] or null
+  const S** of_w;  // [N, H]: where each chain's share of dw is, in dw_partial or, where both are equal, in ddelta
 };
 
 // One step in place; x is a sequence of one step.
@@ -60,7 +62,8 @@ struct Kernels {
   void (*forward)(const Forward<S>&, int64_t first_chain, int64_t last_chain);
   void (*backward)(const Backward<S>&, int64_t first_chain, int64_t last_chain);
   void (*step)(const Step<S>&, int64_t first_chain, int64_t last_chain);
-  void (*sum_rows)(const S* rows, S* to, int64_t count, int64_t width, int64_t first_column, int64_t last_column);
+  // The head's rows stand `apart` places from each other in the table.
+  void (*sum_rows)(const S* const* rows, int64_t apart, S* to, int64_t count, int64_t first_column, int64_t last_column);
 };
 
 extern const Kernels<float> kernels_avx512;

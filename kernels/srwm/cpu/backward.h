@@ -20,6 +20,9 @@ struct BackwardChain : Sweeps<A, HeadDim, OutputDim> {
   using M::C, M::CV, M::D, M::DP, M::DV, M::P, M::Y, M::YP, M::YV;
   using M::W, M::G, M::dW, M::v, M::u, M::dpre, M::x, M::difference, M::zero, M::r, M::p, M::r_x, M::part_sum;
 
+  // So many steps ahead are rows of x, dy and dx fetched. Small ones of a whole unroll are asked for at once, when the chain
+  // begins: so many lie on their way from memory at one time that none is waited for long.
+  static constexpr int64_t AHEAD = M::is_small ? 64 : PREFETCH;
   // What a stage of wait() leaves to the next: sums for q and k; the shift, then the sum, of x.
   V between[3];
   // The chain at hand, its next step, and whether that one is between wait() and work().
@@ -91,6 +94,7 @@ struct BackwardChain : Sweeps<A, HeadDim, OutputDim> {
     if (mixed) this->load(G, f->ddelta_out.data + s.n * f->ddelta_out.n + s.h * f->ddelta_out.h, nullptr);
     else std::memset(G, 0, P() * DP() * sizeof(S));
     if (!more()) return;
+    for (int64_t i = t; M::is_small && i >= s.begin && i > t - AHEAD; i--) prefetch_rows(i);
     this->load(W, w, f->delta_out.data + s.n * f->delta_out.n + s.h * f->delta_out.h);
     const S* k = saved_at(t) + DP();
     this->project(mixed ? k : nullptr);
@@ -112,7 +116,7 @@ struct BackwardChain : Sweeps<A, HeadDim, OutputDim> {
     const bool softmax_x = f->geometry.input_softmax;
     if constexpr (Stage == 0) {
       if (t + 1 < s.end) store_dx(t + 1);
-      if (t - PREFETCH >= s.begin) prefetch_rows(t - PREFETCH);
+      if (t - AHEAD >= s.begin) prefetch_rows(t - AHEAD);
       load_dy(t);
       this->load_row(x, f->x, s, t, D(), DP());
       V q_dot = A::fill(0), k_dot = A::fill(0);
@@ -161,9 +165,9 @@ struct BackwardChain : Sweeps<A, HeadDim, OutputDim> {
     if (s.begin < s.end) store_dx(s.begin);
     S *const of_state = f->ddelta ? f->ddelta + matrix : nullptr, *const of_w = f->dw_partial + matrix;
     if (of_state) this->store(of_state, G);
+    f->of_w[s.n * f->geometry.H + s.h] = apart || !of_state ? of_w : of_state;
     if (!apart) {
-      if (of_state) std::memcpy(of_w, of_state, D() * C() * sizeof(S));
-      else this->store(of_w, G);
+      if (!of_state) this->store(of_w, G);
       return;
     }
     if (!mixed) this->add(dW, G);
@@ -187,7 +191,6 @@ struct BackwardChain : Sweeps<A, HeadDim, OutputDim> {
     this->prefetch_row(f->x, s, at, D());
     if (f->dy.data) this->prefetch_row(f->dy, s, at, Y());
     prefetch_to_write(f->dx, dx_at(at), D(), this->size_of(f->x.stored));
-    prefetch(saved_at(at), this->saved_width(false) * sizeof(S));
   }
 
   // bptt="step": every step is on its own, only y reaches a gradient, and the weights are rebuilt forwards.
@@ -206,7 +209,9 @@ struct BackwardChain : Sweeps<A, HeadDim, OutputDim> {
       const S* saved = saved_at(t);
       this->add_outer(W, YP(), saved + DP(), saved);
     }
-    this->store(f->dw_partial + (s.n * g.H + s.h) * D() * C(), G);
+    S* const of_w = f->dw_partial + (s.n * g.H + s.h) * D() * C();
+    this->store(of_w, G);
+    f->of_w[s.n * g.H + s.h] = of_w;
   }
 
 };

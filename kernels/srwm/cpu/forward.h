@@ -262,7 +262,7 @@ struct ForwardChain : Layout<A, HeadDim, OutputDim> {
     for (int64_t i = 0; i < D() * C(); i++) to[i] = delta ? delta[i] : S(0);
   }
 
-  inline void save() const {
+  inline void save() {
     const Geometry& g = f->geometry;
     S* to = f->saved + ((s.b * g.H + s.h) * g.T + t) * this->saved_width(g.step);
     if (g.step) {
@@ -270,13 +270,19 @@ struct ForwardChain : Layout<A, HeadDim, OutputDim> {
       std::memcpy(to + DP(), insertion, YP() * sizeof(S));
       return;
     }
-    for (int64_t i = 0; i < DP(); i += 16) {
-      A::store(to + i, A::load(q + i));
-      A::store(to + DP() + i, A::load(k + i));
-    }
-    for (int64_t i = 0; i < P(); i += 16) A::store(to + 2 * DP() + i, A::load(insertion + i));
-    // Behind the four columns of beta, in a vector that they do not fill.
-    std::memcpy(to + 2 * DP() + P() - 12, beta, 4 * sizeof(S));
+    // beta stands behind its own columns of the insertion, in a vector that they do not fill.
+    std::memcpy(insertion + P() - 12, beta, 4 * sizeof(S));
+    if (f->stream) write<true>(to);
+    else write<false>(to);
+    std::memset(insertion + P() - 12, 0, 4 * sizeof(S));
+  }
+
+  template <bool Stream>
+  inline void write(S* to) const {
+    const auto put = [](S* to, const S* from) { Stream ? A::stream(to, A::load(from)) : A::store(to, A::load(from)); };
+    for (int64_t i = 0; i < DP(); i += 16) put(to + i, q + i);
+    for (int64_t i = 0; i < DP(); i += 16) put(to + DP() + i, k + i);
+    for (int64_t i = 0; i < P(); i += 16) put(to + 2 * DP() + i, insertion + i);
   }
 };
 
@@ -284,6 +290,7 @@ template <class A, int HeadDim, int OutputDim>
 void forward_range(const Forward<typename A::S>& f, int64_t first, int64_t last) {
   using Chain = ForwardChain<A, HeadDim, OutputDim>;
   run_chains<Chain>(f, first, last);
+  if (f.stream) A::fence();
 }
 
 template <class A>
