@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { encodeHeader } from '../protocol/codec.ts';
 import type { ReplyHeader } from '../protocol/envelope.ts';
-import type { SrwmError, WorkerExit } from '../protocol/errors.ts';
+import { SrwmError, type WorkerExit } from '../protocol/errors.ts';
 import { verbs, type ReplyBody, type RequestBody, type Verb } from '../protocol/messages.ts';
 import * as failures from './failures.ts';
 import { openLink, type Hello } from './handshake.ts';
@@ -23,6 +23,9 @@ export interface Reply<V extends Verb> {
   readonly body: ReplyBody<V>;
   readonly tensors: HostTensor[];
 }
+
+/** How long the end of a process may come behind that of its sockets. */
+const DEATH_MS = 500;
 
 /** Why no further call can succeed; asked for each call, so that each error has its caller's stack. */
 type Fault = (running: failures.PendingCall | null) => SrwmError;
@@ -58,7 +61,7 @@ export class Worker implements AsyncDisposable {
     );
     link.setReceiver({
       onMessage: (message, bytes) => this.#receive(message, bytes),
-      onFailure: (error) => this.#fail(() => failures.connectionBroken(error)),
+      onFailure: (error) => void this.#breakDown(error),
     });
     void link.process.exited.then((exit) => this.#fail((running) => failures.workerLost(exit, running)));
   }
@@ -151,6 +154,12 @@ export class Worker implements AsyncDisposable {
     this.#liveness.stop();
     this.#requests.rejectAll(fault);
     this.#closing = this.#link.close();
+  }
+
+  /** A connection mostly breaks because the process at its other end has died, and how it died says more. */
+  async #breakDown(error: unknown): Promise<void> {
+    if (!(error instanceof SrwmError)) await this.#link.process.endsWithin(DEATH_MS);
+    this.#fail(() => failures.connectionBroken(error));
   }
 
   #receive(message: Incoming, bytes: number): void {

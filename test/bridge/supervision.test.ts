@@ -38,6 +38,17 @@ describe.skipIf(python === null)(`a worker that dies (${needsPython})`, () => {
     await expect(worker.call('digest', { set: 'x' })).rejects.toMatchObject({ code: 'WORKER_LOST' });
   });
 
+  it('is named where a message cannot be sent any more before its end is known', async () => {
+    await using worker = await startWorker();
+    await begun(worker);
+    process.kill(worker.hello.pid, 'SIGKILL');
+    // The socket learns it in a thread of its own, this program only when it comes to its events.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    const error = await rejection(worker.call('digest', { set: 'x' }));
+    expect(error).toBeInstanceOf(WorkerLost);
+    expect(error).toMatchObject({ code: 'WORKER_LOST', exit: { signal: 'SIGKILL' } });
+  });
+
   it('is noticed within 100 ms (the best of three: the machine may be busy)', async () => {
     const times: number[] = [];
     for (let trial = 0; trial < 3; trial += 1) {
