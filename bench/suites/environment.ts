@@ -35,7 +35,7 @@ export async function procgenRow(bench: Bench): Promise<Row> {
       better: 'higher',
       goal: 0.9,
       detail: {
-        what: 'pool of 64 slots with 2 hosts, observations in a tensor as evaluating takes them, against 2 bare processes of 32 slots; same levels and actions on both sides',
+        what: 'pool of 64 slots with 2 hosts, observations in a tensor as evaluating takes them, against 2 bare processes of 32 slots as the system starts them (hosts keep the images in huge pages); same levels and actions on both sides',
         groups: GROUPS,
         steps_a_pair: STEPS,
         kept_for_learning: kept.median,
