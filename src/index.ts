@@ -304,6 +304,7 @@ export {
   closePython,
   keywords,
   python,
+  type Keywords,
   type PythonModule,
   type PythonOptions,
   type PythonValue,
@@ -337,3 +338,4 @@ export {
 } from './train/index.ts';
 export { checkLoss, parametersReached } from './graph/index.ts';
 export { gradientTransform, mapTensors, type GradientTransform } from './train/index.ts';
+export type * from './option-types.ts';

@@ -1,6 +1,7 @@
 /** The error class of the whole system: a stable code, a sentence, a mend. */
 import { errorCodes, type ErrorCode } from './codes.ts';
 
+/** What an error may carry beside its code and message. */
 export interface SrwmErrorOptions {
   /** Replaces the remedy of the code table where the place of the failure knows a better one. */
   readonly remedy?: string;

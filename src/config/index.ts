@@ -5,7 +5,7 @@ export { algorithms, cores, encoders } from './defaults.ts';
 export { catchGame, procgen, recall } from './environments.ts';
 export type { Game } from './games.ts';
 export { loopConfig, type LoopSettings } from './loops.ts';
-export type { Overrides } from './overrides.ts';
+export type { EnvironmentOptions, Overrides } from './overrides.ts';
 export { presetList, presetNamed, type Preset } from './presets.ts';
 export { parseAssignment, resolveConfig, type ResolvedConfig } from './resolve.ts';
 export { configSchema } from './schema.ts';

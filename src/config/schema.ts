@@ -174,10 +174,15 @@ export const configSchema = z.strictObject({
 
 /** The whole configuration of a run: `presets` make one, `resolveConfig` checks it. */
 export type Config = z.infer<typeof configSchema>;
+/** A training rule's part of the configuration: IMPALA's or PPO's, told apart by `kind`. */
 export type AlgorithmConfig = Config['algorithm'];
 export type ImpalaConfig = z.infer<typeof impala>;
 export type PpoConfig = z.infer<typeof ppo>;
+/** Unrolls, batches, optimizer, schedule and budget. */
 export type TrainConfig = Config['train'];
+/** The environment's part of the configuration, told apart by `kind`. */
 export type EnvironmentConfig = Config['environment'];
+/** The encoder, the core and how parameters start, as the configuration says. */
 export type ModelConfig = Config['model'];
+/** How a run is evaluated, and when. */
 export type EvaluationConfig = Config['evaluation'];

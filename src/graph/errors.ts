@@ -2,6 +2,7 @@
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import { authorFrames, formatFrame, quoteSource, type CallSite } from './location.ts';
 
+/** Codes of the errors that tracing may throw; each has a heading in docs/troubleshooting.md. */
 export type GraphCode =
   | 'GRAPH_SHAPE'
   | 'GRAPH_DTYPE'

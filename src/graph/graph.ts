@@ -37,10 +37,13 @@ export interface TensorSpec<S extends Dims = Dims, D extends ValueSpec['dtype'] 
   readonly '~dims'?: S;
 }
 
+/** Shapes and dtypes of the inputs of a traced program, by name. */
 export type InputSpecs = Readonly<Record<string, ValueSpec>>;
+/** The symbolic tensors that a traced program is given, with the dimensions of their specs. */
 export type Inputs<I extends InputSpecs> = {
   readonly [K in keyof I]: I[K] extends { readonly '~dims'?: infer S extends Dims } ? Tensor<S> : Tensor;
 };
+/** What a traced program returns: tensors by name. */
 export type Outputs = Readonly<Record<string, Tensor>>;
 
 /**

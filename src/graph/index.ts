@@ -20,7 +20,7 @@ export { dim, type Dims, type NamedDim } from './dims.ts';
 export * from './functions/windows.ts';
 export { checkpoint } from './checkpoint.ts';
 export { debug, refuseProbes, unobserved, type ProbeOptions } from './debug.ts';
-export { GraphError } from './errors.ts';
+export { GraphError, type GraphCode } from './errors.ts';
 export { checkLoss, parametersReached } from './gradients.ts';
 export {
   keySpec,

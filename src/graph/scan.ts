@@ -17,6 +17,7 @@ type Stacked<Y extends Tensors> = {
   readonly [N in keyof Y]: Y[N] extends Tensor<infer S> ? Tensor<StackedDims<S>> : never;
 };
 
+/** What a `scan` runs over: the first state, the sequences, and what stays the same at all steps. */
 export interface ScanOptions<C extends Tensors, X extends Tensors, K extends Tensors> {
   /** State before the first step. */
   readonly carry: C;
@@ -28,6 +29,7 @@ export interface ScanOptions<C extends Tensors, X extends Tensors, K extends Ten
   readonly reverse?: boolean;
 }
 
+/** What the body of a `scan` returns for one step. */
 export interface ScanStep<C extends Tensors, Y extends Tensors> {
   /** The state after this step, same names, shapes and dtypes. */
   readonly carry: { readonly [N in keyof C]: Tensor };

@@ -25,6 +25,7 @@ export interface TracedNode {
 /** How a parameter starts: a traced function of a random key. */
 export type Initializer = (shape: readonly number[], key: Tensor) => Tensor;
 
+/** A parameter as a graph declares it: its full name, its tensor, how it starts, and the line. */
 export interface ParameterDeclaration {
   readonly tensor: Tensor;
   readonly name: string;

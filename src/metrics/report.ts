@@ -15,6 +15,7 @@ export interface SplitResult {
   readonly games: readonly GameResult[];
 }
 
+/** Returns of one evaluation: split by split and game by game, with intervals. */
 export interface EvaluationReport {
   readonly run: string;
   readonly update: number;

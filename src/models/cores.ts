@@ -3,6 +3,7 @@ import { parameter, relu, scan, scope, srwm, where, type Bptt, type Tensor } fro
 import { constant, layerNorm, linear, normal } from '../nn/index.ts';
 import type { InitializationScheme } from './schemes.ts';
 
+/** What a core carries from step to step: tensors [B, ...] by name. */
 export type CoreState = Readonly<Record<string, Tensor>>;
 
 /** What carries a state through time: [T, B, M] to [T, B, M']. */
@@ -26,6 +27,7 @@ export function feedForwardCore(): SequenceCore {
   return { stateShapes: () => ({}), apply: (x) => ({ y: x, state: {} }) };
 }
 
+/** Sizes of a stack of self-referential layers (Irie et al. 2022, section 3.2). */
 export interface SrwmCoreOptions {
   readonly modelDim: number;
   readonly numHeads: number;

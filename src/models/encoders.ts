@@ -6,6 +6,7 @@ import type { InitializationScheme } from './schemes.ts';
 /** Observations [N, ...] to features [N, M], float32. */
 export type Encoder = (observation: Tensor) => Tensor;
 
+/** Sizes of IMPALA's residual network (Espeholt et al. 2018, figure 3). */
 export interface ImpalaResnetOptions {
   /** Channels of each stage; every stage halves height and width. */
   readonly channels: readonly number[];
@@ -77,6 +78,7 @@ function residual(
   });
 }
 
+/** Sizes of the small encoder: a dense layer over patches, then strided convolutions. */
 export interface PatchConvOptions {
   /** Side of the square patches that one dense layer reads; height and width must be multiples of it. */
   readonly patch: number;
@@ -107,6 +109,7 @@ export function patchConv(options: PatchConvOptions, scheme: InitializationSchem
     });
 }
 
+/** Sizes of a multi-layer perceptron over flat observations, and how those are scaled. */
 export interface MlpOptions {
   /** Sizes of the layers, each followed by ReLU. */
   readonly sizes: readonly number[];

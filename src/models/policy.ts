@@ -6,6 +6,7 @@ import type { CoreState, SequenceCore } from './cores.ts';
 import type { Encoder } from './encoders.ts';
 import { schemes, type InitializationScheme, type SchemeName } from './schemes.ts';
 
+/** What an agent sees of T steps of B envs. */
 export interface PolicyInputs {
   /** [T, B, ...]. */
   readonly observation: Tensor;
@@ -16,6 +17,7 @@ export interface PolicyInputs {
   readonly state: CoreState;
 }
 
+/** What an agent answers: logits of the actions, and values. */
 export interface PolicyOutputs {
   /** [T, B, A]. */
   readonly logits: Tensor;
@@ -75,6 +77,7 @@ export interface PolicyContext extends PolicyOptions {
 /** An agent whose environment is not known yet: it is asked when a pool has opened. */
 export type PolicyDefinition = (context: PolicyContext) => Policy;
 
+/** The parts of an agent; those left out come from the configuration. */
 export interface PolicyParts {
   /** uint8 or float observations [N, ...] to features [N, M]. */
   readonly encoder?: Encoder;

@@ -13,6 +13,7 @@ export interface InitializationScheme {
   readonly dense: (fanIn: number, gain: number) => LayerInitializers;
 }
 
+/** Name of a way to start parameters; see {@link schemes}. */
 export type SchemeName = 'torch' | 'he_orthogonal';
 
 /** `torch`: PyTorch's defaults, gains ignored. `he_orthogonal`: He convolutions, orthogonal dense layers, zero biases. */

@@ -14,6 +14,7 @@ import { constant, fanInUniform } from './initializers.ts';
 /** A function of a tensor that declares its parameters where it is applied. */
 export type Layer = (x: Tensor) => Tensor;
 
+/** Whether a dense layer has a bias [N], and how its weight [N, M] and bias start. */
 export interface LinearOptions {
   readonly bias?: boolean;
   /** Default: PyTorch's, U(-1/sqrt(in), 1/sqrt(in)) for both. */
@@ -39,6 +40,7 @@ export function linear(name: string, size: number, options: LinearOptions = {}):
     });
 }
 
+/** A convolution's windows, and how its weight [O, I, K, K] and bias [O] start. */
 export interface Conv2dOptions extends ConvolutionOptions {
   readonly weightInitializer?: Initializer;
   readonly biasInitializer?: Initializer;

@@ -2,6 +2,7 @@
 import { clamp, scan, stopGradient, zeros, type Tensor } from '../graph/index.ts';
 import { cat } from '../graph/index.ts';
 
+/** What generalised advantages are computed from (Schulman et al. 2016, equation 16). */
 export interface GaeInputs {
   /** [T, B]. */
   readonly rewards: Tensor;

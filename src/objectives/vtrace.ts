@@ -1,6 +1,7 @@
 /** V-trace (Espeholt et al. 2018, section 4.1): off-policy corrected value targets and advantages. */
 import { cat, scan, stopGradient, zeros, type Tensor } from '../graph/index.ts';
 
+/** What V-trace is computed from (Espeholt et al. 2018, section 4.1). */
 export interface VtraceInputs {
   /** log pi(a_t | x_t) - log mu(a_t | x_t), [T, B]. */
   readonly logRhos: Tensor;
@@ -14,6 +15,7 @@ export interface VtraceInputs {
   readonly bootstrapValue: Tensor;
 }
 
+/** Thresholds of V-trace, and its lambda. */
 export interface VtraceOptions {
   /** rho-bar: clips the importance weights of the temporal differences. */
   readonly clipRhoThreshold: number;
@@ -23,6 +25,7 @@ export interface VtraceOptions {
   readonly lambda: number;
 }
 
+/** What V-trace gives (Espeholt et al. 2018, equation 1 and section 4.2). */
 export interface VtraceTargets {
   /** Value targets, [T, B], constants. */
   readonly vs: Tensor;

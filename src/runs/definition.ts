@@ -33,6 +33,7 @@ export function defineRun(config: Config, own: OwnParts = {}): RunDefinition {
   needs('policy', typeof own.policy === 'function', 'made by policy({ ... })');
   needs('core', typeof own.core?.apply === 'function', 'made by stepCore(...) or { stateShapes, apply }');
   needs('loss', typeof own.loss?.compute === 'function', 'made by objective(name, ...)');
+  needs('gradients', typeof own.gradients?.graphFor === 'function', 'made by gradientTransform(name, ...)');
   return { config, own };
 }
 

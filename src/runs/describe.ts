@@ -50,13 +50,16 @@ export function graphsOf({ config }: ResolvedConfig, own: OwnParts = {}): Graph[
   const sizes = { numEnvs, batchSize, unrollLength };
   const { algorithm } = config;
   const act = actGraph(agent, numEnvs, 'sampled');
-  return algorithm.kind === 'impala'
-    ? [act, impalaObjective(agent, algorithm, sizes, own.loss)]
-    : [
-        act,
-        ppoObjective(agent, algorithm, sizes, own.loss),
-        targetsGraph(agent, algorithm, unrollLength, numEnvs),
-      ];
+  const update =
+    algorithm.kind === 'impala'
+      ? impalaObjective(agent, algorithm, sizes, own.loss)
+      : ppoObjective(agent, algorithm, sizes, own.loss);
+  return [
+    act,
+    update,
+    ...(algorithm.kind === 'ppo' ? [targetsGraph(agent, algorithm, unrollLength, numEnvs)] : []),
+    ...(own.gradients ? [own.gradients.graphFor(update)] : []),
+  ];
 }
 
 export function describeConfig(resolved: ResolvedConfig, own: OwnParts = {}): Description {

@@ -9,7 +9,7 @@ export {
   type Description,
 } from './describe.ts';
 export { newRunFolder } from './folder.ts';
-export { impala, ppo, type ImpalaLoop, type LoopEnd, type PpoLoop } from './loops.ts';
+export { impala, ppo, type ImpalaLoop, type LoopEnd, type LoopParts, type PpoLoop } from './loops.ts';
 export { loadModule, withAuthorsLine } from './module.ts';
 export { ownPartsOf } from './own-file.ts';
 export { profileConfig, type ProfiledLine, type ProfileReport, type ProfileRequest } from './profile.ts';

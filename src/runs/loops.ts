@@ -52,12 +52,13 @@ export async function* ppo(settings: PpoLoop): AsyncGenerator<Update, LoopEnd> {
 }
 
 function split<S extends LoopParts>(settings: S) {
-  const { encoder, core, policy, loss, signal, onDebug, ...rest } = settings;
+  const { encoder, core, policy, loss, gradients, signal, onDebug, ...rest } = settings;
   const own: OwnParts = {
     ...(encoder && { encoder }),
     ...(core && { core }),
     ...(policy && { policy }),
     ...(loss && { loss }),
+    ...(gradients && { gradients }),
   };
   return {
     own,

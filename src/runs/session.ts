@@ -3,6 +3,7 @@ import type { Config } from '../config/index.ts';
 import { setUpForScript } from '../setup/index.ts';
 import { Session } from '../train/index.ts';
 
+/** The device and the threads of the worker, and a signal that stops it. */
 export interface SessionOptions {
   readonly device?: Config['hardware']['device'];
   readonly threads?: Config['hardware']['threads'];

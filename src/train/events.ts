@@ -3,6 +3,7 @@ import type { KernelUse } from '../../bridge/protocol/messages.ts';
 import type { Observation } from '../graph/index.ts';
 import type { Estimate, EvaluationReport, TimeShares } from '../metrics/index.ts';
 
+/** Event: the first of a run; what it runs on, and what serves its kernels. */
 export interface RunStart {
   readonly type: 'run_start';
   readonly run: string;
@@ -40,6 +41,7 @@ export interface Debugged extends Observation {
   readonly update: number;
 }
 
+/** Event: a checkpoint was written whole. */
 export interface Checkpointed {
   readonly type: 'checkpoint';
   readonly update: number;
@@ -47,15 +49,18 @@ export interface Checkpointed {
   readonly path: string;
 }
 
+/** Event: an evaluation during or at the end of the run. */
 export interface Evaluated extends EvaluationReport {
   readonly type: 'evaluation';
 }
 
+/** Event: something that does not end the run, in one sentence. */
 export interface Warned {
   readonly type: 'warning';
   readonly message: string;
 }
 
+/** Event: the last of a run. */
 export interface RunEnd {
   readonly type: 'run_end';
   readonly run: string;

@@ -1,45 +1,64 @@
 /** Traced programs between the backward pass and the clipping of an update. */
-import { SrwmError } from '../../bridge/protocol/errors.ts';
 import {
+  captureCallSite,
+  GraphError,
   parameter,
+  parametersReached,
   refuseProbes,
+  Tensor,
   tensorSpec,
   trace,
   zeros,
+  type CallSite,
   type Graph,
-  type Tensor,
 } from '../graph/index.ts';
 
-type Named = Readonly<Record<string, Tensor>>;
+/** Tensors by their parameter's full name. */
+export type NamedTensors = Readonly<Record<string, Tensor>>;
 
 /** What a transform is given, by parameter name. */
 export interface GradientsGiven {
-  readonly gradients: Named;
-  readonly parameters: Named;
+  readonly gradients: NamedTensors;
+  readonly parameters: NamedTensors;
 }
 
 /** Turns gradients into others; the worker runs it after the backward pass and before the clip by the global norm. */
 export interface GradientTransform {
   readonly name: string;
-  /** The graph over the parameters that `loss` teaches. */
-  graphFor(loss: Graph, taught: readonly string[]): Graph;
+  /** The graph over the parameters that the output `loss` of a graph reaches. */
+  graphFor(loss: Graph): Graph;
 }
 
 /**
  * A rule from gradients to gradients, written with the same operations as a model.
  *
- * `program` returns the new gradients by name, each of the shape of its parameter; a name that it leaves out keeps
- * the gradient it has.
+ * `program` is given all gradients and parameters that the loss reaches, by name, and returns the new gradients by name,
+ * each of the shape of its parameter; a name that it leaves out keeps the gradient it has. Give it to `impala`, `ppo` or
+ * `defineRun` as `gradients`.
  *
- * @example gradientTransform('sign', ({ gradients }) => mapTensors(gradients, (gradient) => gradient.sign()))
+ * @example
+ * const signs = gradientTransform('sign', ({ gradients }) => mapTensors(gradients, (gradient) => gradient.sign()));
+ * for await (const update of impala({ env: catchGame(), gradients: signs })) console.log(update.grad_norm);
+ * @throws GraphError GRAPH_NAME when `name` cannot name a file; while tracing, GRAPH_NAME or GRAPH_SHAPE when a result
+ * has no parameter's name or not its shape.
  */
 export function gradientTransform(
   name: string,
-  program: (given: GradientsGiven) => Named,
+  program: (given: GradientsGiven) => NamedTensors,
 ): GradientTransform {
+  const site = captureCallSite(gradientTransform);
+  if (!/^[A-Za-z][\w-]*$/.test(name)) {
+    throw new GraphError(
+      'GRAPH_NAME',
+      `gradientTransform: its name must be letters, digits, "-" and "_", got "${name}".`,
+      'Choose a name like "sign".',
+      site,
+    );
+  }
   return {
     name,
-    graphFor(loss, taught) {
+    graphFor(loss) {
+      const taught = parametersReached(loss.spec, 'loss');
       const specs = loss.spec.parameters.filter((spec) => taught.includes(spec.name));
       const inputs = Object.fromEntries(
         specs.map((spec) => [`gradient/${spec.name}`, tensorSpec(spec.shape)]),
@@ -52,9 +71,13 @@ export function gradientTransform(
           // Never initialised from here: the worker binds the parameters of the optimizer by name.
           specs.map((spec) => [spec.name, parameter(spec.name, spec.shape, (shape) => zeros(shape))]),
         );
-        const made = program({ gradients, parameters });
+        const made: unknown = program({ gradients, parameters });
+        requireRecord(name, made, site);
         return Object.fromEntries(
-          Object.entries(made).map(([key, value]) => [`gradient/${key}`, fitting(key, value, gradients)]),
+          Object.entries(made).map(([key, value]) => [
+            `gradient/${key}`,
+            fitting(key, value, gradients, site),
+          ]),
         );
       });
       refuseProbes(graph.probes, 'a gradient transform');
@@ -63,20 +86,46 @@ export function gradientTransform(
   };
 }
 
+function requireRecord(
+  name: string,
+  made: unknown,
+  site: CallSite,
+): asserts made is Readonly<Record<string, unknown>> {
+  if (typeof made === 'object' && made !== null && !(made instanceof Tensor)) return;
+  throw new GraphError(
+    'GRAPH_TRACE',
+    `gradientTransform "${name}": must return gradients by parameter name, got ${made instanceof Tensor ? 'a tensor' : typeof made}.`,
+    'Return mapTensors(gradients, (gradient) => ...), or { [name]: gradient } for some of them.',
+    site,
+  );
+}
+
 /** The new gradient, refused where its shape or name is not that of a parameter. */
-function fitting(name: string, made: Tensor, gradients: Named): Tensor {
+function fitting(name: string, made: unknown, gradients: NamedTensors, site: CallSite): Tensor {
   const former = gradients[name];
   if (former === undefined) {
-    throw new SrwmError(
+    throw new GraphError(
       'GRAPH_NAME',
       `gradientTransform: must return gradients of ${Object.keys(gradients).join(', ')}, got "${name}".`,
+      'Use the names that `gradients` has.',
+      site,
+    );
+  }
+  if (!(made instanceof Tensor)) {
+    throw new GraphError(
+      'GRAPH_TRACE',
+      `gradientTransform: the gradient of "${name}" must be a tensor, got ${typeof made}.`,
+      'Leave a name out to keep its gradient; for none, write gradient.mul(0).',
+      site,
     );
   }
   // A result of another shape would be broadcast silently by the optimizer; here it is an error of shapes.
   if (made.shape.join() !== former.shape.join() || made.dtype !== former.dtype) {
-    throw new SrwmError(
+    throw new GraphError(
       'GRAPH_SHAPE',
       `gradientTransform: the gradient of "${name}" must be ${former.dtype} [${former.shape.join(', ')}], got ${made.dtype} [${made.shape.join(', ')}].`,
+      'A gradient has the shape of its parameter.',
+      made.origin.site,
     );
   }
   return made;
@@ -88,7 +137,7 @@ function fitting(name: string, made: Tensor, gradients: Named): Tensor {
  * @example gradientTransform('sign', ({ gradients }) => mapTensors(gradients, (gradient) => gradient.sign()))
  */
 export function mapTensors(
-  tensors: Named,
+  tensors: NamedTensors,
   change: (tensor: Tensor, name: string) => Tensor,
 ): Record<string, Tensor> {
   return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, change(tensor, name)]));

@@ -47,6 +47,7 @@ export class HostArray<out D extends Dtype = Dtype> implements HostTensor {
   }
 }
 
+/** The shape and dtype of a tensor made from numbers. */
 export interface FromArrayOptions {
   /** Default: as the list is nested; of a typed array, its length. */
   readonly shape?: readonly number[];

@@ -8,6 +8,7 @@ export {
   gradientTransform,
   mapTensors,
   type GradientsGiven,
+  type NamedTensors,
   type GradientTransform,
 } from './gradient-transform.ts';
 export { impalaObjective } from './impala/objective.ts';

@@ -6,7 +6,6 @@ import {
   checkLoss,
   failedAssertion,
   observationsOf,
-  parametersReached,
   withoutProbes,
   type Graph,
   type Observation,
@@ -49,13 +48,13 @@ export class Learner {
     set: string,
     optimizer: string,
     maxGradNorm: number | null,
-    transform: GradientTransform | null = null,
+    transform?: GradientTransform,
   ) {
     this.#session = session;
     this.set = set;
     this.optimizer = optimizer;
     this.#maxGradNorm = maxGradNorm;
-    this.#transform = transform;
+    this.#transform = transform ?? null;
   }
 
   async create(spec: TrainConfig['optimizer']): Promise<void> {
@@ -117,7 +116,7 @@ export class Learner {
     const known = this.#transforms.get(graph.hash);
     if (known !== undefined) return known;
     checkLoss(graph, 'loss');
-    const made = this.#transform?.graphFor(graph, parametersReached(graph.spec, 'loss')) ?? null;
+    const made = this.#transform?.graphFor(graph) ?? null;
     this.#transforms.set(graph.hash, made);
     return made;
   }

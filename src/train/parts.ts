@@ -43,7 +43,7 @@ export async function makeParts(
   const pool = await openPool(session, POOL, poolSpec(config.environment, seed, places.procgenLibrary));
   const agent = agentOf(config.model, config.train.bptt, pool, config.environment.blank, own);
   const parameterCount = await createParameters(session, agent, config.seed);
-  const learner = new Learner(session, SET, OPTIMIZER, config.train.maxGradNorm);
+  const learner = new Learner(session, SET, OPTIMIZER, config.train.maxGradNorm, own.gradients);
   await learner.create(config.train.optimizer);
   const collector = new Collector(session, {
     agent,

@@ -34,6 +34,7 @@ export type ComputeInputs<I extends InputSpecs> = {
   readonly [K in keyof I]: HostTensor | TensorHandle | bigint;
 };
 
+/** Which parameters a graph reads, and who hears its probes. */
 export interface ComputeOptions {
   /** The parameter set that the graph reads. */
   readonly set?: string;

@@ -3,7 +3,9 @@ import {
   catchGame,
   defineRun,
   fromArray,
+  gradientTransform,
   impala,
+  mapTensors,
   objective,
   openSession,
   policy,
@@ -59,7 +61,10 @@ const loss = objective('l', ({ target, batch }) => ({ loss: target.values.sub(ba
 objective('l', ({ target }) => ({ value: target.values.mean() }));
 // @ts-expect-error: the batch has no such value
 objective('l', ({ batch }) => ({ loss: batch.reward.mean() }));
-expectType<Config>()(defineRun(presets.tiny(), { core, loss }).config);
+const gradients = gradientTransform('signs', ({ gradients: all }) => mapTensors(all, (one) => one.sign()));
+expectType<Config>()(defineRun(presets.tiny(), { core, loss, gradients }).config);
+// @ts-expect-error: a transform returns gradients by name
+gradientTransform('sum', ({ parameters }) => parameters['w']?.sum());
 // @ts-expect-error: no part of this name
 defineRun(presets.tiny(), { head: core });
 

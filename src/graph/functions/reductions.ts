@@ -3,6 +3,7 @@ import type { OpName } from '../ops/table.ts';
 import type { Tensor } from '../tensor.ts';
 import { emit } from '../trace.ts';
 
+/** Whether a reduced dimension stays, with size 1; default no. */
 export interface ReductionOptions {
   readonly keepdim?: boolean;
 }

@@ -9,18 +9,21 @@ export function pair(value: Pair): number[] {
   return typeof value === 'number' ? [value, value] : [...value];
 }
 
+/** How windows of a convolution or of pooling lie on the input. */
 export interface WindowOptions {
   /** Distance between two windows; default 1 for convolutions, the kernel for pooling. */
   readonly stride?: Pair;
   /** Zeros (for max pooling: minus infinity) around the input; default 0. */
   readonly padding?: Pair;
 }
+/** How a convolution walks over its input; as `torch.nn.functional.conv2d` has it. */
 export interface ConvolutionOptions extends WindowOptions {
   /** Distance between two taps of the kernel; default 1. */
   readonly dilation?: Pair;
   /** Channels are cut into groups that do not see each other; default 1. */
   readonly groups?: number;
 }
+/** How a transposed convolution walks over its output; as `torch.nn.functional.conv_transpose2d` has it. */
 export interface TransposedOptions extends ConvolutionOptions {
   /** Rows and columns added at the end; default 0. */
   readonly outputPadding?: Pair;

@@ -2,9 +2,11 @@
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { catchGame, presets } from '../../../src/config/index.ts';
+import { parameter, tensorSpec, trace, zeros } from '../../../src/graph/index.ts';
+import { constant } from '../../../src/nn/index.ts';
 import { objective } from '../../../src/objectives/index.ts';
 import { defineRun, impala, ppo, resumeRun, train } from '../../../src/runs/index.ts';
-import type { Update } from '../../../src/train/index.ts';
+import { gradientTransform, mapTensors, type Update } from '../../../src/train/index.ts';
 import { needsPython, newFolder, places, python, rejection } from './run-fixture.ts';
 
 const hardware = { device: 'cpu', threads: 1 } as const;
@@ -79,9 +81,31 @@ test.skipIf(python === null)(`loops yield every update and return the end (${nee
   }
   expect(updates.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
   expect(Object.keys(updates[0]?.losses ?? {})).toEqual(['loss', 'policy_loss', 'baseline_loss', 'entropy']);
-  const constant = objective('constant', ({ batch }) => ({ loss: batch.returns.mean() }));
-  expect(await rejection(ppo({ ...settings, loss: constant }).next())).toMatchObject({
+  const fixed = objective('fixed', ({ batch }) => ({ loss: batch.returns.mean() }));
+  expect(await rejection(ppo({ ...settings, loss: fixed }).next())).toMatchObject({
     code: 'GRAPH_TRAINABLE',
     message: expect.stringMatching(/train\.test\.ts:\d+:\d+/) as string,
   });
+  // Both rules hand the gradients to the transform before they are clipped: halved, their norm is half of what it was.
+  const gradients = gradientTransform('half', ({ gradients: all }) => mapTensors(all, (one) => one.mul(0.5)));
+  for (const rule of [impala, ppo]) {
+    const [plain, halved] = [rule(settings), rule({ ...settings, gradients })];
+    const [whole, half] = [(await plain.next()).value as Update, (await halved.next()).value as Update];
+    expect(half.losses).toEqual(whole.losses);
+    expect(half.grad_norm).toBeCloseTo(whole.grad_norm / 2, 5);
+    await Promise.all([plain.return({} as never), halved.return({} as never)]);
+  }
+});
+
+test.each<[string, () => unknown, string]>([
+  ['no gradients', () => undefined, 'must return gradients by parameter name, got undefined'],
+  ['one tensor', () => zeros([2]), 'must return gradients by parameter name, got a tensor'],
+  ['a number', () => ({ w: 1 }), 'the gradient of "w" must be a tensor, got number'],
+])('a transform that returns %s is refused at its line', (_, program, message) => {
+  const loss = trace('loss', { x: tensorSpec([2]) }, ({ x }) => ({
+    loss: x.mul(parameter('w', [2], constant(1))).mean(),
+  }));
+  const wrong = gradientTransform('wrong', program as never);
+  expect(() => wrong.graphFor(loss)).toThrow(message);
+  expect(() => wrong.graphFor(loss)).toThrow(/at test\/src\/runs\/train\.test\.ts:\d+/);
 });

@@ -43,7 +43,11 @@ describe.skipIf(python === null)(`a gradient transform (${needsPython})`, () => 
   afterAll(() => session?.close());
 
   /** Parameters after one step of RMSprop that divides by 1: alpha 1 keeps its average at 0, epsilon is 1. */
-  async function stepWith(name: string, transform: GradientTransform | null, loss: Graph = lossOf(name)) {
+  async function stepWith(
+    name: string,
+    transform: GradientTransform | undefined,
+    loss: Graph = lossOf(name),
+  ) {
     const initialize = initializationOf(`${name}/initialize`, loss.declarations);
     const keys = Object.fromEntries(
       initialize.spec.inputs.map((input) => [input.name, { kind: 'key' as const, value: 1n }]),
@@ -70,7 +74,7 @@ describe.skipIf(python === null)(`a gradient transform (${needsPython})`, () => 
   }
 
   it('is absent by default', async () => {
-    expect(await stepWith('none', null)).toMatchObject({ a: [-0.5, 3], b: [-3, -3] });
+    expect(await stepWith('none', undefined)).toMatchObject({ a: [-0.5, 3], b: [-3, -3] });
   });
 
   it('makes sign SGD in one line', async () => {
@@ -135,8 +139,8 @@ describe.skipIf(python === null)(`a gradient transform (${needsPython})`, () => 
         const { y } = wrap ? checkpoint({ x }, body) : body({ x });
         return { loss: y.sum() };
       });
-    const plain = await stepWith('plain', null, program('plain', false));
-    expect(await stepWith('again', null, program('again', true))).toEqual(plain);
+    const plain = await stepWith('plain', undefined, program('plain', false));
+    expect(await stepWith('again', undefined, program('again', true))).toEqual(plain);
     expect(plain.a).not.toEqual([1, 1]);
   });
 });

@@ -1,0 +1,68 @@
+/** What public functions take and return, by name: for those who wrap them. Types only. */
+export type { SrwmErrorOptions } from '../bridge/protocol/errors.ts';
+export type {
+  AlgorithmConfig,
+  EnvironmentConfig,
+  EnvironmentOptions,
+  EvaluationConfig,
+  LoopSettings,
+  ModelConfig,
+  TrainConfig,
+} from './config/index.ts';
+export type {
+  Bptt,
+  CallSite,
+  ConvolutionOptions,
+  GraphCode,
+  Inputs,
+  InputSpecs,
+  Operand,
+  Outputs,
+  ParameterDeclaration,
+  ReductionOptions,
+  ScanOptions,
+  ScanStep,
+  SequenceOptions,
+  TransposedOptions,
+  WindowOptions,
+} from './graph/index.ts';
+export type { Estimate, EvaluationReport, TimeShares } from './metrics/index.ts';
+export type {
+  CoreState,
+  ImpalaResnetOptions,
+  InitializationScheme,
+  MlpOptions,
+  PatchConvOptions,
+  PolicyInputs,
+  PolicyOutputs,
+  PolicyParts,
+  SchemeName,
+  SrwmCoreOptions,
+} from './models/index.ts';
+export type { Conv2dOptions, LinearOptions } from './nn/index.ts';
+export type {
+  BehaviourPolicy,
+  GaeInputs,
+  ObjectiveBatch,
+  ReturnStatistics,
+  TargetPolicy,
+  VtraceInputs,
+  VtraceOptions,
+  VtraceTargets,
+} from './objectives/index.ts';
+export type { EvaluateOptions, LoopParts, SessionOptions } from './runs/index.ts';
+export type {
+  Checkpointed,
+  ComputeInputs,
+  ComputeOptions,
+  Debugged,
+  Evaluated,
+  FromArrayOptions,
+  GradientsGiven,
+  NamedTensors,
+  NestedArray,
+  Places,
+  RunEnd,
+  RunStart,
+  Warned,
+} from './train/index.ts';
