@@ -40,10 +40,12 @@ export class TrainingRun implements AsyncDisposable {
 
   /** Collects an unroll and learns from it. */
   async unrollSeconds(): Promise<number> {
-    const started = performance.now();
+    let started = performance.now();
     for (let seen = 0; seen < this.#updates;) {
       const { value, done } = await this.#events.next();
       if (done === true) throw new Error('internal: the run ended');
+      // Before it the worker starts, which is no part of a loop.
+      if (value.type === 'run_start') started = performance.now();
       if (value.type !== 'update') continue;
       seen += 1;
       this.#last = value;
