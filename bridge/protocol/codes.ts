@@ -68,10 +68,6 @@ export const errorCodes = {
     meaning: 'A traced value was used as if it held numbers.',
     remedy: 'Use a traced operation instead of JavaScript control flow or arithmetic.',
   },
-  GRAPH_TRAINABLE: {
-    meaning: 'A loss depends on no parameter.',
-    remedy: 'Let the loss read what the network computes.',
-  },
   GRAPH_UNKNOWN: {
     meaning: 'The worker has no graph of this hash.',
     remedy: 'Send the graph with load_graph first.',

@@ -524,7 +524,6 @@ REMEDIES: dict[str, str] = {
     ),
     'GRAPH_INVALID': 'Trace it again with this version of srwm.',
     'GRAPH_TRACE': 'Use a traced operation instead of JavaScript control flow or arithmetic.',
-    'GRAPH_TRAINABLE': 'Let the loss read what the network computes.',
     'GRAPH_UNKNOWN': 'Send the graph with load_graph first.',
     'GRAPH_UNKNOWN_OP': 'Update the worker: its op table is older than the tracer.',
     'GRAPH_INPUT': 'Bind every input of the graph, with the shapes it was traced for.',

@@ -10,7 +10,6 @@ export type GraphCode =
   | 'GRAPH_CAPTURE'
   | 'GRAPH_NAME'
   | 'GRAPH_TRACE'
-  | 'GRAPH_TRAINABLE'
   | 'GRAPH_TOO_LARGE'
   | 'GRAPH_NO_GRADIENT'
   | 'GRAPH_INVALID';

@@ -1,6 +1,6 @@
 /** Everything a run is made of, wired up: pool, agent, parameters, collector, learner, algorithm. */
 import type { Config } from '../config/index.ts';
-import { GraphError, type Graph } from '../graph/index.ts';
+import type { Graph } from '../graph/index.ts';
 import type { Objective } from '../objectives/index.ts';
 import { actGraph, agentOf, type Agent } from './agent.ts';
 import type { Algorithm } from './algorithm.ts';
@@ -56,7 +56,6 @@ export async function makeParts(
     keep: true,
   });
   const algorithm = algorithmOf(session, learner, agent, config, own.loss);
-  requireTrainable(algorithm.graphs[0], own.loss);
   await collector.prepare();
   await algorithm.prepare(fresh);
   if (fresh) await collector.reset();
@@ -75,17 +74,6 @@ export async function makeParts(
       pools: [POOL],
     },
   };
-}
-
-/** A loss of the author's own that reads no parameter would never learn anything. */
-function requireTrainable(update: Graph | undefined, loss: Objective | undefined): void {
-  if (update === undefined || loss === undefined || update.spec.parameters.length > 0) return;
-  throw new GraphError(
-    'GRAPH_TRAINABLE',
-    `objective "${loss.name}": the loss must depend on a parameter, got one that depends on none.`,
-    'Use the values of `target`, and stopGradient only where you mean it.',
-    loss.site,
-  );
 }
 
 function algorithmOf(

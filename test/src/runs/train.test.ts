@@ -83,17 +83,15 @@ test.skipIf(python === null)(`loops yield every update and return the end (${nee
   expect(Object.keys(updates[0]?.losses ?? {})).toEqual(['loss', 'policy_loss', 'baseline_loss', 'entropy']);
   const fixed = objective('fixed', ({ batch }) => ({ loss: batch.returns.mean() }));
   expect(await rejection(ppo({ ...settings, loss: fixed }).next())).toMatchObject({
-    code: 'GRAPH_TRAINABLE',
+    code: 'GRAPH_NO_GRADIENT',
     message: expect.stringMatching(/train\.test\.ts:\d+:\d+/) as string,
   });
-  // Both rules hand the gradients to the transform before they are clipped: halved, their norm is half of what it was.
+  // The transform stands before the clip: with halved gradients the norm of the same first update is halved.
   const gradients = gradientTransform('half', ({ gradients: all }) => mapTensors(all, (one) => one.mul(0.5)));
-  for (const rule of [impala, ppo]) {
-    const [plain, halved] = [rule(settings), rule({ ...settings, gradients })];
-    const [whole, half] = [(await plain.next()).value as Update, (await halved.next()).value as Update];
-    expect(half.losses).toEqual(whole.losses);
-    expect(half.grad_norm).toBeCloseTo(whole.grad_norm / 2, 5);
-    await Promise.all([plain.return({} as never), halved.return({} as never)]);
+  for await (const halved of impala({ ...settings, gradients })) {
+    expect(halved.losses).toEqual(updates[0]?.losses);
+    expect(halved.grad_norm).toBeCloseTo((updates[0]?.grad_norm ?? 0) / 2, 5);
+    break;
   }
 });
 
