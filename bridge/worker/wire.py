@@ -30,8 +30,7 @@ PREAMBLE = struct.Struct('<4sBBHIHH')
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
 
-@dataclass(frozen=True, kw_only=True)
-class WireTensor:
+class WireTensor(msgspec.Struct, frozen=True, kw_only=True):
     """One tensor: little-endian bytes in C order. Bytes that can be written to are the holder's alone."""
 
     dtype: str
@@ -95,6 +94,8 @@ class Codec:
         self._header = msgspec.msgpack.Decoder(RequestHeader)
         self._bodies = {verb: msgspec.msgpack.Decoder(body) for verb, body in REQUESTS.items()}
         self._encode = msgspec.msgpack.Encoder().encode
+        # Of replies without tensors, by epoch: nearly all are.
+        self._plain: dict[int, bytes] = {}
 
     def header(self, data: Buffer) -> RequestHeader:
         """A request header. Raises PROTOCOL_HEADER, naming the path."""
@@ -127,15 +128,16 @@ class Codec:
         freed: list[int],
     ) -> list[Buffer]:
         """Frames of a REPLY."""
+        specs: list[dict[str, Any]] = []
+        header = {'id': request, 'body': body, 'tensors': specs, 'freed': freed, 'worker_seconds': seconds}
+        if not tensors:
+            preamble = self._plain.get(epoch)
+            if preamble is None:
+                preamble = self._plain[epoch] = encode_preamble(Kind.REPLY, epoch, 2)
+            return [preamble, self._encode(header)]
         for tensor in tensors:
             check_tensor(tensor.dtype, tensor.shape, len_bytes(tensor.data))
-        header = {
-            'id': request,
-            'body': body,
-            'tensors': [{'dtype': tensor.dtype, 'shape': tensor.shape} for tensor in tensors],
-            'freed': freed,
-            'worker_seconds': seconds,
-        }
+            specs.append({'dtype': tensor.dtype, 'shape': tensor.shape})
         preamble = encode_preamble(Kind.REPLY, epoch, 2 + len(tensors))
         return [preamble, self._encode(header), *(tensor.data for tensor in tensors)]
 
@@ -155,20 +157,25 @@ def tensors_of(specs: Sequence[SentTensor], frames: Sequence[Buffer], arena: Are
     """Tensors of a request, in the arena and in frames. Raises PROTOCOL_TENSOR where number or length differ."""
     if not specs and not frames:
         return []
+    tensors = []
+    taken = 0
     # All of them are taken before anything is refused: a place that nobody took would never be free again.
-    placed = [None if spec.offset is None else arena.view(spec.offset, bytes_of(spec)) for spec in specs]
-    if placed.count(None) != len(frames):
+    for spec in specs:
+        data: Buffer = b''
+        if spec.offset is not None:
+            data = arena.view(spec.offset, bytes_of(spec))
+        else:
+            if taken < len(frames):
+                data = frames[taken]
+            taken += 1
+        tensors.append(WireTensor(dtype=spec.dtype, shape=tuple(spec.shape), data=data))
+    if taken != len(frames):
         raise WorkerError(
             'PROTOCOL_TENSOR',
-            f'request: each tensor must have a frame, got {placed.count(None)} tensors and {len(frames)} frames.',
+            f'request: each tensor must have a frame, got {taken} tensors and {len(frames)} frames.',
         )
-    remaining = iter(frames)
-    tensors = []
-    for spec, view in zip(specs, placed, strict=True):
-        data = next(remaining) if view is None else view
-        shape = tuple(spec.shape)
-        check_tensor(spec.dtype, shape, len_bytes(data))
-        tensors.append(WireTensor(dtype=spec.dtype, shape=shape, data=data))
+    for tensor in tensors:
+        check_tensor(tensor.dtype, tensor.shape, len_bytes(tensor.data))
     return tensors
 
 

@@ -18,8 +18,11 @@ Reply: TypeAlias = tuple[dict[str, Any], list[WireTensor]]
 
 # Frames up to this size are copied: libzmq may put them at odd addresses, and a view pins the whole batch.
 COPY_BELOW_BYTES = 65536
-# As a plain number: an enum's operators are Python functions.
+# As plain numbers: an enum's operators are Python functions.
 SEND_MORE = int(zmq.SNDMORE)
+AT_ONCE = int(zmq.DONTWAIT)
+# Without pyzmq's own layer in Python, which looks at options that nobody has set: half of what sending takes.
+send_frame = zmq.backend.Socket.send
 
 
 def serve(
@@ -87,14 +90,16 @@ def encode(
 
 def receive(socket: zmq.Socket) -> list[Buffer]:
     """Frames of one message: large tensor frames as writable views, everything else as copies."""
+    frames: list[Buffer] = [socket.recv()]
+    try:
+        # All frames of a message come at once; the caller refuses one that has no second.
+        frame = socket.recv(AT_ONCE, copy=False)
+    except zmq.Again:
+        return frames
+    frames.append(frame.bytes)
     # A frame object knows whether another follows it; to ask the socket takes as long as to receive.
-    frame = socket.recv(copy=False)
-    frames: list[Buffer] = [frame.bytes]
     while frame.more:
         frame = socket.recv(copy=False)
-        if len(frames) < 2:
-            frames.append(frame.bytes)
-            continue
         view = frame.buffer
         frames.append(bytearray(view) if view.nbytes < COPY_BELOW_BYTES else view)
     return frames
@@ -103,6 +108,6 @@ def receive(socket: zmq.Socket) -> list[Buffer]:
 def send(socket: zmq.Socket, frames: list[Buffer]) -> None:
     """One message. Copied on the way out: a handler may write to its tensors while libzmq still sends them."""
     # pyzmq's send_multipart tries each frame first and makes new flags for each: several times what sending takes.
-    for frame in frames[:-1]:
-        socket.send(frame, SEND_MORE)
-    socket.send(frames[-1])
+    for index in range(len(frames) - 1):
+        send_frame(socket, frames[index], SEND_MORE)
+    send_frame(socket, frames[-1])

@@ -68,8 +68,12 @@ def to_torch(wire: WireTensor, device: torch.device) -> Tensor:
     data = wire.data if not memoryview(wire.data).readonly else bytearray(wire.data)
     values = torch.frombuffer(data, dtype=dtype)
     # libzmq puts a frame at any address, and torch counts on that of its elements.
-    aligned = values if values.data_ptr() % values.element_size() == 0 else values.clone()
-    return aligned.reshape(wire.shape).to(device)
+    if values.data_ptr() % values.element_size() != 0:
+        values = values.clone()
+    # Both would give the same tensor back where nothing is to do, and take as long as all the rest.
+    if len(wire.shape) != 1:
+        values = values.view(wire.shape)
+    return values if device.type == 'cpu' else values.to(device)
 
 
 def to_wire(tensor: Tensor) -> WireTensor:
