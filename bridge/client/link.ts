@@ -12,7 +12,7 @@ import {
   type ControlKind,
   type ControlMessage,
 } from '../protocol/control.ts';
-import { envelopeSchemas, type ErrorHeader, type ReplyHeader } from '../protocol/envelope.ts';
+import { envelopeSchemas, isPlainReply, type ErrorHeader, type ReplyHeader } from '../protocol/envelope.ts';
 import { decodePreamble, encodePreamble, type Kind } from '../protocol/frames.ts';
 import { Arena } from './arena.ts';
 import { Channel } from './channel.ts';
@@ -180,16 +180,24 @@ export class Link {
       if (epoch !== this.epoch && kind !== 'HELLO') return;
       const schema = incomingSchemas[kind];
       if (schema === undefined) throw invalidMessage(kind, 'a kind that only the driver sends');
-      const parsed = z.safeParse(schema, decodeHeader(frames[1] as Buffer));
-      if (!parsed.success) throw invalidMessage(kind, z.prettifyError(parsed.error));
-      if (kind === 'REPLY' || kind === 'ERROR') this.#arena?.free((parsed.data as ReplyHeader).freed);
-      const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
-      const message = { kind, header: parsed.data, tensors: frames.slice(2) } as Incoming;
+      const header = valid(kind, schema, decodeHeader(frames[1] as Buffer));
+      if (kind === 'REPLY' || kind === 'ERROR') this.#arena?.free((header as ReplyHeader).freed);
+      let bytes = 0;
+      for (const frame of frames) bytes += frame.length;
+      const message = { kind, header, tensors: frames.slice(2) } as Incoming;
       this.#receiver.onMessage(message, bytes);
     } catch (error) {
       this.#receiver.onFailure(error);
     }
   }
+}
+
+/** A header that has the form of its kind. Throws PROTOCOL_HEADER. */
+function valid(kind: Kind, schema: z.core.$ZodType, header: unknown): unknown {
+  if (kind === 'REPLY' && isPlainReply(header)) return header;
+  const parsed = z.safeParse(schema, header);
+  if (!parsed.success) throw invalidMessage(kind, z.prettifyError(parsed.error));
+  return parsed.data;
 }
 
 /** A folder that only this user can enter; null where sockets cannot live in one, then loopback serves. */

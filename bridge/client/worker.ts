@@ -27,6 +27,9 @@ export interface Reply<V extends Verb> {
 /** How long the end of a process may come behind that of its sockets. */
 const DEATH_MS = 500;
 
+/** Of a request or a reply without tensors, which nearly all are. */
+const NONE: readonly never[] = [];
+
 /** Why no further call can succeed; asked for each call, so that each error has its caller's stack. */
 type Fault = (running: failures.PendingCall | null) => SrwmError;
 
@@ -78,20 +81,20 @@ export class Worker implements AsyncDisposable {
    * (DEADLINE_EXCEEDED, REQUEST_CANCELLED, WORKER_CLOSED, PROTOCOL_*), each with the stack of this call.
    */
   call<V extends Verb>(verb: V, body: RequestBody<V>, options: WorkerCallOptions = {}): Promise<Reply<V>> {
-    const trace = callerStack(this.call);
+    const trace = callerStack();
     const reply = new Promise<Reply<V>>((resolve, reject) => {
       const id = this.#requests.nextId;
       if (this.#fault !== null) throw withTrace(this.#fault(null), trace);
       if (this.#closing !== null) throw withTrace(failures.workerClosed(verb), trace);
       if (options.signal?.aborted === true) throw abortReason({ id, verb }, options.signal);
-      const tensors = options.tensors ?? [];
+      const tensors = options.tensors ?? NONE;
       for (const tensor of tensors) checkTensor(tensor, verb);
-      const placed = tensors.map((tensor) => this.#link.place(tensor));
+      const placed = tensors.length === 0 ? NONE : tensors.map((tensor) => this.#link.place(tensor));
+      const specs = placed.length === 0 ? NONE : placed.map(({ spec }) => spec);
       const header = this.#encode(
-        { id, verb, deadline_ms: options.deadlineMs ?? null, body, tensors: placed.map(({ spec }) => spec) },
+        { id, verb, deadline_ms: options.deadlineMs ?? null, body, tensors: specs },
         placed,
       );
-      const frames = placed.flatMap(({ frame }) => frame ?? []);
       this.#requests.add({
         verb,
         trace,
@@ -107,8 +110,12 @@ export class Worker implements AsyncDisposable {
         },
       });
       this.statistics.calls += 1;
-      this.statistics.bytesOut += tensors.reduce((sum, { data }) => sum + data.byteLength, header.length);
-      this.#link.sendRequest(header, frames);
+      this.statistics.bytesOut += header.length;
+      for (const { data } of tensors) this.statistics.bytesOut += data.byteLength;
+      this.#link.sendRequest(
+        header,
+        placed.flatMap(({ frame }) => frame ?? []),
+      );
     });
     // With several calls under way, the first rejection is seen before the others are awaited: they are no accident.
     reply.catch(() => undefined);
@@ -194,11 +201,13 @@ function readReply<V extends Verb>(verb: V, header: ReplyHeader, data: readonly 
   if (header.tensors.length !== data.length) {
     throw failures.invalidReply(verb, `${data.length} frames for ${header.tensors.length} tensors`);
   }
+  const body = parsed.data as ReplyBody<V>;
+  if (data.length === 0) return { body, tensors: [] };
   const tensors = header.tensors.map(({ dtype, shape }, index) => ({
     dtype,
     shape,
     data: data[index] as Buffer,
   }));
   for (const tensor of tensors) checkTensor(tensor, verb);
-  return { body: parsed.data as ReplyBody<V>, tensors };
+  return { body, tensors };
 }

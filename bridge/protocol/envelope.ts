@@ -76,3 +76,26 @@ export const envelopeSchemas = {
 export type RequestHeader = z.output<typeof envelopeSchemas.REQUEST>;
 export type ReplyHeader = z.output<typeof envelopeSchemas.REPLY>;
 export type ErrorHeader = z.output<typeof envelopeSchemas.ERROR>;
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+
+/**
+ * Whether `value` is a valid REPLY without tensors, as most replies are: told in a fraction of the steps of the schema.
+ * False says nothing: then the schema decides.
+ */
+export function isPlainReply(value: unknown): value is ReplyHeader {
+  if (typeof value !== 'object' || value === null || !('body' in value)) return false;
+  const { id, tensors, freed, worker_seconds } = value as Partial<Record<keyof ReplyHeader, unknown>>;
+  return (
+    isCount(id) &&
+    id !== 0 &&
+    Array.isArray(tensors) &&
+    tensors.length === 0 &&
+    Array.isArray(freed) &&
+    freed.every(isCount) &&
+    Number.isFinite(worker_seconds) &&
+    (worker_seconds as number) >= 0 &&
+    // The five of them and no other.
+    Object.keys(value).length === 5
+  );
+}

@@ -77,7 +77,7 @@ export function python<Functions>(
   options?: PythonOptions,
 ): Promise<PythonModule<Functions>>;
 export async function python(file: string | URL, options: PythonOptions = {}): Promise<UntypedModule> {
-  const trace = callerStack(python);
+  const trace = callerStack();
   const place = placeOf(file, [...authorFrames(captureCallSite(python))][0]?.file);
   const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
   requireTimeout(timeoutMs);
@@ -171,7 +171,7 @@ function functionOf(
   limits: CallLimits,
 ): (...values: readonly unknown[]) => Promise<unknown> {
   return async function invoke(...values) {
-    const trace = callerStack(invoke);
+    const trace = callerStack();
     try {
       const last = values.at(-1);
       const named = last instanceof Keywords ? last.values : {};
