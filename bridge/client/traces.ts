@@ -12,7 +12,7 @@ export interface CallerStack {
 
 /**
  * The stack above the function that calls this one, as cheaply as it can be had: its text is made only when it is read.
- * An error of its own takes a third less than `captureStackTrace` into a plain object, which walks the same frames.
+ * An error of its own takes less than `captureStackTrace` into a plain object, which walks the same frames.
  */
 export function callerStack(): CallerStack {
   const limit = Error.stackTraceLimit;
