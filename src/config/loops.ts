@@ -1,4 +1,5 @@
 /** The configuration of a loop that a script writes itself, from the settings that it names. */
+import { SrwmError } from '../../bridge/protocol/errors.ts';
 import { algorithms, encoders, environments, optimizers, paper } from './defaults.ts';
 import {
   leavesOf,
@@ -40,6 +41,7 @@ const MOST_COLUMNS = 32;
  */
 export function loopConfig<A extends AlgorithmConfig['kind']>(kind: A, settings: LoopSettings<A>): Config {
   const { env, seed, algorithm, model, hardware, ...train } = settings;
+  requireEnvironment(env, kind);
   const { numEnvs } = env;
   const batchSize = [...Array(MOST_COLUMNS).keys()].findLast((i) => numEnvs % (i + 1) === 0) ?? 0;
   const rule = kind === 'impala' ? {} : { optimizer: optimizers.adam, learningRate: 3e-4, maxGradNorm: 0.5 };
@@ -54,4 +56,15 @@ export function loopConfig<A extends AlgorithmConfig['kind']>(kind: A, settings:
   const given = { environment: env, seed, algorithm, model, hardware, train };
   const assignments = Object.entries(given).flatMap(([key, value]) => leavesOf(key, value, who));
   return resolveConfig(base, who, assignments).config;
+}
+
+function requireEnvironment(env: unknown, kind: string): void {
+  const known =
+    typeof env === 'object' && env !== null && 'kind' in env && Object.hasOwn(environments, String(env.kind));
+  if (known) return;
+  throw new SrwmError(
+    'CONFIG_INVALID',
+    `${kind}({...}): "env" must be made by procgen({...}), catchGame({...}) or recall({...}), got ${JSON.stringify(env) ?? String(env)}.`,
+    { remedy: "Write env: procgen({ games: ['bigfish'] })." },
+  );
 }

@@ -15,7 +15,8 @@ const CATEGORY: Readonly<Record<Dtype, number>> = {
   float32: 2,
   float64: 2,
 };
-const RANK: readonly Dtype[] = [
+/** In the order of promotion. */
+export const DTYPES: readonly Dtype[] = [
   'bool',
   'uint8',
   'int32',
@@ -40,7 +41,7 @@ export function promoteTypes(a: Dtype, b: Dtype): Dtype {
   if (a === b) return a;
   // float16 and bfloat16 hold neither the other's range nor its precision.
   if ((a === 'float16' && b === 'bfloat16') || (a === 'bfloat16' && b === 'float16')) return 'float32';
-  return RANK.indexOf(a) > RANK.indexOf(b) ? a : b;
+  return DTYPES.indexOf(a) > DTYPES.indexOf(b) ? a : b;
 }
 
 /** A JavaScript number takes part as a scalar: it can raise the category, never the width. */

@@ -1,6 +1,6 @@
 /** Errors of the tracer: each names the op, what it required, what came, and the author's line. */
 import { SrwmError } from '../../bridge/protocol/errors.ts';
-import { authorFrames, formatFrame, quoteSource, type CallSite } from './location.ts';
+import { authorFrames, formatFrame, isLibrary, quoteSource, type CallSite } from './location.ts';
 
 /** Codes of the errors that tracing may throw; each has a heading in docs/troubleshooting.md. */
 export type GraphCode =
@@ -13,8 +13,6 @@ export type GraphCode =
   | 'GRAPH_TOO_LARGE'
   | 'GRAPH_NO_GRADIENT'
   | 'GRAPH_INVALID';
-
-const SOURCE_FOLDER = new URL('../', import.meta.url).pathname.replace('/dist/src/', '/src/');
 
 /** Thrown by shape and dtype rules, which know no names and no lines; `emit` turns it into a GraphError. */
 export class RuleFault extends Error {
@@ -52,7 +50,7 @@ function placeOf(site: CallSite): string {
   const first = frames[0];
   if (first === undefined) return '    at an unknown line';
   const lines = [`    at ${formatFrame(first)}`, quoteSource(first)];
-  const outside = frames.find((frame) => !frame.file.startsWith(SOURCE_FOLDER));
+  const outside = frames.find((frame) => !isLibrary(frame.file));
   if (outside !== undefined && outside !== first)
     lines.push(`    called from ${formatFrame(outside)}`, quoteSource(outside));
   return lines.filter((line) => line !== '').join('\n');

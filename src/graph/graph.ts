@@ -1,6 +1,7 @@
 /** `trace`: a TypeScript function in, a checked, printable, hashed graph out. */
 import type { Dtype, GraphSpec, ValueSpec } from '../../bridge/protocol/graph-spec.ts';
 import { describeProbe, withProbes, type GraphProbe } from './debug.ts';
+import { requireDtype, requireShape, shown } from './declared.ts';
 import type { Dims, DimsOfSizes, Sizes } from './dims.ts';
 import { GraphError } from './errors.ts';
 import { finish } from './finish.ts';
@@ -58,6 +59,7 @@ export function trace<const I extends InputSpecs, O extends Outputs>(
   program: (inputs: Inputs<I>) => O,
 ): Graph<I, O> {
   const site = captureCallSite(trace);
+  for (const [key, spec] of Object.entries(inputs)) requireSpec(`${name}: input "${key}"`, spec, site);
   const running = new Trace(name, null);
   const outputs = within(running, () => {
     const tensors = Object.entries(inputs).map(
@@ -95,12 +97,30 @@ function unusedParameters({ name, spec, declarations }: Graph): readonly string[
  * Shape and dtype of a graph input; float32 unless said otherwise.
  *
  * @example trace('mean', { x: tensorSpec([4, 8]) }, ({ x }) => ({ y: x.mean() }))
+ * @throws GraphError GRAPH_SHAPE when a size is no whole number from 0, GRAPH_DTYPE when there is no such dtype.
  */
 export function tensorSpec<const S extends Sizes, D extends Dtype = 'float32'>(
   shape: S,
   dtype: D = 'float32' as D,
 ): TensorSpec<DimsOfSizes<S>, D> {
-  return { shape: shape.map((size) => (typeof size === 'number' ? size : size.size)), dtype };
+  const site = () => captureCallSite(tensorSpec);
+  const numbers: unknown = Array.isArray(shape) ? shape.map(sizeOfDim) : shape;
+  requireShape('tensorSpec', numbers, site);
+  requireDtype('tensorSpec', dtype, site);
+  return { shape: [...numbers], dtype };
+}
+
+function sizeOfDim(size: unknown): unknown {
+  return typeof size === 'object' && size !== null && 'size' in size ? size.size : size;
+}
+
+/** What stands for an input came from `tensorSpec`, or looks as if it had. */
+function requireSpec(who: string, spec: unknown, site: CallSite): void {
+  if (typeof spec !== 'object' || spec === null)
+    refuse(`${who} must be a spec, got ${shown(spec)}`, 'Write tensorSpec([4, 8]), or keySpec.', site);
+  const { shape, dtype } = spec as Readonly<Record<string, unknown>>;
+  requireShape(who, shape, () => site);
+  if (dtype !== 'key') requireDtype(who, dtype, () => site);
 }
 
 /** A random key as graph input: what `randomNormal` and `randomUniform` take. */

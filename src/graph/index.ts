@@ -18,6 +18,7 @@ export * from './functions/shapes.ts';
 export * from './functions/sources.ts';
 export { dim, type Dims, type NamedDim } from './dims.ts';
 export * from './functions/windows.ts';
+export { requireName, requireShape, shown } from './declared.ts';
 export { checkpoint } from './checkpoint.ts';
 export { debug, refuseProbes, unobserved, type ProbeOptions } from './debug.ts';
 export { GraphError, type GraphCode } from './errors.ts';
@@ -48,6 +49,7 @@ export {
   authorFrames,
   captureCallSite,
   formatFrame,
+  isLibrary,
   quoteSource,
   sourceLine,
   type CallSite,

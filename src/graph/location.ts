@@ -23,13 +23,15 @@ export interface Frame {
 const FRAME_LIMIT = 12;
 /** For a node with a body: a core's scan lies deep inside the library, and its faults are the caller's. */
 export const BODY_FRAME_LIMIT = 24;
-const GRAPH_FOLDER = folderOf(import.meta.url);
-const SOURCE_FOLDER = GRAPH_FOLDER.replace(/graph\/$/, '');
+const LOADED = fileURLToPath(new URL('../', import.meta.url)).replaceAll('\\', '/');
+/** This package's `src` as it is loaded and as its source maps name it: a program decides whether they are on. */
+const SOURCE_FOLDERS = [...new Set([LOADED, LOADED.replace('/dist/src/', '/src/')])];
 /** Frames in these folders are never the author: they only pass a call on to the tracer. */
-const PASSED_ON = [GRAPH_FOLDER, `${SOURCE_FOLDER}nn/`];
+const PASSED_ON = SOURCE_FOLDERS.flatMap((folder) => [`${folder}graph/`, `${folder}nn/`]);
 
-function folderOf(url: string): string {
-  return fileURLToPath(new URL('.', url)).replaceAll('\\', '/').replace('/dist/src/', '/src/');
+/** Whether a frame's file is this package's own. */
+export function isLibrary(file: string): boolean {
+  return SOURCE_FOLDERS.some((folder) => file.startsWith(folder));
 }
 
 /** Remembers the current stack, without the frames above `below`. */

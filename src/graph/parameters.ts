@@ -1,4 +1,5 @@
 /** Trainable parameters, named by scope path and never by the order of calls. */
+import { requireName, requireShape } from './declared.ts';
 import { GraphError } from './errors.ts';
 import { captureCallSite, describeCallSite } from './location.ts';
 import { Tensor } from './tensor.ts';
@@ -22,13 +23,16 @@ export function scope<R>(name: string, body: () => R): R {
 /**
  * Declares the float32 parameter `scope path/name`. In a `scan` body it is shared by all steps.
  *
- * @throws GraphError GRAPH_NAME when the trace already has a parameter of that name.
+ * @throws GraphError GRAPH_NAME when the trace already has a parameter of that name, GRAPH_SHAPE when a size is no whole
+ * number from 0.
  *
  * @example parameter('gain', [8], constant(1))
  */
 export function parameter(name: string, shape: readonly number[], initializer: Initializer): Tensor {
   const site = captureCallSite(parameter);
   const trace = currentTrace(`parameter("${name}")`, site);
+  requireName('parameter', name, () => site);
+  requireShape(`parameter "${name}"`, shape, () => site);
   const path = trace.scope === '' ? name : `${trace.scope}/${name}`;
   const { root } = trace;
   const former = root.parameters.get(path);

@@ -5,6 +5,7 @@
  * into errors with the author's line, and remembers the call site unread.
  */
 import type { Attribute, GraphSpec, ValueSpec } from '../../bridge/protocol/graph-spec.ts';
+import { shown } from './declared.ts';
 import { GraphError, RuleFault, type GraphCode } from './errors.ts';
 import { BODY_FRAME_LIMIT, captureCallSite, describeCallSite, type CallSite } from './location.ts';
 import type { Attributes, OpDefinition } from './ops/definition.ts';
@@ -123,7 +124,7 @@ export function emitAll<K extends OpName>(
   body: GraphSpec | null = null,
 ): readonly Tensor[] {
   const site = captureCallSite(emitAll, body === null ? undefined : BODY_FRAME_LIMIT);
-  const trace = currentTrace(op, site);
+  const trace = currentTrace(shortName(op), site);
   for (const input of inputs) requireOwn(op, input, trace, site);
   if (trace.nodes.length >= MOST_NODES) {
     throw new GraphError(
@@ -248,7 +249,7 @@ export function requireOwn(op: string, input: Tensor, trace: Trace, site: CallSi
   if (!(input instanceof Tensor)) {
     throw new GraphError(
       'GRAPH_TRACE',
-      `${shortName(op)}: every input must be a tensor of this trace, got ${typeof input}.`,
+      `${shortName(op)}: every input must be a tensor of this trace, got ${shown(input)}.`,
       'Pass a traced tensor, or a number where the operation takes one.',
       site,
     );

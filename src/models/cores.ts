@@ -1,5 +1,20 @@
 /** Sequence cores: one function over [T, B, M] with is_first and a state. Acting calls it with T = 1. */
-import { parameter, relu, scan, scope, srwm, where, type Bptt, type Tensor } from '../graph/index.ts';
+import {
+  captureCallSite,
+  GraphError,
+  parameter,
+  relu,
+  requireName,
+  requireShape,
+  scan,
+  scope,
+  shown,
+  srwm,
+  Tensor,
+  where,
+  type Bptt,
+  type CallSite,
+} from '../graph/index.ts';
 import { constant, layerNorm, linear, normal } from '../nn/index.ts';
 import type { InitializationScheme } from './schemes.ts';
 
@@ -109,6 +124,9 @@ function feedForward(h: Tensor, ffDim: number, scheme: InitializationScheme): Te
  * A core from one step: `step(x [B, M], h [B, size])` returns [output [B, ...], next h]. `scan` owns the loop, and
  * the state goes back to zero before every step whose isFirst is true.
  *
+ * @throws GraphError GRAPH_NAME or GRAPH_SHAPE for a name or a size that cannot be; while tracing, GRAPH_TRACE when a step
+ * returns no pair of tensors.
+ *
  * @example stepCore('leaky', { size: 128 }, (x, h) => { const next = h.mul(0.9).add(relu(linear('in', 128)(x))); return [next, next] })
  */
 export function stepCore(
@@ -116,6 +134,9 @@ export function stepCore(
   options: { readonly size: number },
   step: (x: Tensor, h: Tensor) => readonly [output: Tensor, next: Tensor],
 ): SequenceCore {
+  const site = captureCallSite(stepCore);
+  requireName('stepCore', name, () => site);
+  requireShape(`stepCore("${name}")`, [options.size], () => site);
   return {
     stateShapes: (batch) => ({ [name]: [batch, options.size] }),
     apply: (x, isFirst, state) =>
@@ -125,11 +146,22 @@ export function stepCore(
         const result = scan(
           { carry: { h }, xs: { x, isFirst: isFirst.unsqueeze(-1) } },
           ({ carry, x: now }) => {
-            const [output, next] = step(now.x, where(now.isFirst, 0, carry.h));
+            const [output, next] = pairOf(name, step(now.x, where(now.isFirst, 0, carry.h)), site);
             return { carry: { h: next }, y: { output } };
           },
         );
         return { y: result.ys.output, state: { [name]: result.carry.h } };
       }),
   };
+}
+
+function pairOf(name: string, made: unknown, site: CallSite): readonly [Tensor, Tensor] {
+  const [output, next, ...more] = Array.isArray(made) ? (made as readonly unknown[]) : [];
+  if (output instanceof Tensor && next instanceof Tensor && more.length === 0) return [output, next];
+  throw new GraphError(
+    'GRAPH_TRACE',
+    `stepCore("${name}"): a step must return [output, next], two tensors, got ${made instanceof Tensor ? 'one tensor' : shown(made)}.`,
+    'Write return [output, next]; where both are the same, return [next, next].',
+    site,
+  );
 }

@@ -1,5 +1,5 @@
 /** A loss of the author's own: a pure traced function that takes the place of an algorithm's. */
-import { captureCallSite, describeTensor, GraphError, Tensor, type CallSite } from '../graph/index.ts';
+import { captureCallSite, describeTensor, GraphError, shown, Tensor, type CallSite } from '../graph/index.ts';
 
 /** What the parameters that are being learnt say about an unroll. */
 export interface TargetPolicy {
@@ -66,7 +66,7 @@ export interface Objective {
  *   const baseline = baselineLoss(target.values, batch.returns).mean();
  *   return { loss: policy.add(baseline), policy_loss: policy, baseline_loss: baseline };
  * });
- * @throws GraphError GRAPH_NAME when `name` cannot name a file; while tracing, GRAPH_SHAPE when a result is no scalar.
+ * @throws GraphError GRAPH_NAME when `name` cannot name a file, GRAPH_ARGUMENT without a function; while tracing, GRAPH_SHAPE when a result is no scalar.
  */
 export function objective(name: string, compute: (context: ObjectiveContext) => ObjectiveResult): Objective {
   const site = captureCallSite(objective);
@@ -75,6 +75,14 @@ export function objective(name: string, compute: (context: ObjectiveContext) => 
       'GRAPH_NAME',
       `objective: its name must be letters, digits, "-" and "_", got "${name}".`,
       'Choose a name like "my-loss".',
+      site,
+    );
+  }
+  if (typeof (compute as unknown) !== 'function') {
+    throw new GraphError(
+      'GRAPH_ARGUMENT',
+      `objective("${name}"): must be given a function, got ${shown(compute)}.`,
+      'Write objective(name, ({ target, behaviour, batch }) => ({ loss, ...reported })).',
       site,
     );
   }

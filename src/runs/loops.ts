@@ -4,6 +4,7 @@ import { setUpForScript } from '../setup/index.ts';
 import {
   ownNames,
   printObservation,
+  requireOwnParts,
   Session,
   updateLoop,
   type Debugged,
@@ -36,7 +37,7 @@ export type LoopEnd = Omit<RunEnd, 'type' | 'run'>;
  * @throws SrwmError CONFIG_INVALID, CONFIG_UNKNOWN_KEY, GRAPH_*, NUMERICS_NONFINITE, WORKER_LOST and others
  */
 export async function* impala(settings: ImpalaLoop): AsyncGenerator<Update, LoopEnd> {
-  const { rest, ...parts } = split(settings);
+  const { rest, ...parts } = split('impala', settings);
   return yield* loop(loopConfig('impala', rest), parts);
 }
 
@@ -47,21 +48,21 @@ export async function* impala(settings: ImpalaLoop): AsyncGenerator<Update, Loop
  * @throws SrwmError CONFIG_INVALID, CONFIG_UNKNOWN_KEY, GRAPH_*, NUMERICS_NONFINITE, WORKER_LOST and others
  */
 export async function* ppo(settings: PpoLoop): AsyncGenerator<Update, LoopEnd> {
-  const { rest, ...parts } = split(settings);
+  const { rest, ...parts } = split('ppo', settings);
   return yield* loop(loopConfig('ppo', rest), parts);
 }
 
-function split<S extends LoopParts>(settings: S) {
+function split<S extends LoopParts>(who: string, settings: S) {
   const { encoder, core, policy, loss, gradients, signal, onDebug, ...rest } = settings;
   const own: OwnParts = {
-    ...(encoder && { encoder }),
-    ...(core && { core }),
-    ...(policy && { policy }),
-    ...(loss && { loss }),
-    ...(gradients && { gradients }),
+    ...(encoder !== undefined && { encoder }),
+    ...(core !== undefined && { core }),
+    ...(policy !== undefined && { policy }),
+    ...(loss !== undefined && { loss }),
+    ...(gradients !== undefined && { gradients }),
   };
   return {
-    own,
+    own: requireOwnParts(own, `${who}({...})`),
     stop: signal ?? new AbortController().signal,
     onDebug: onDebug ?? ((event: Debugged) => printObservation(event, `update ${event.update}`)),
     rest,

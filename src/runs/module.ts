@@ -4,11 +4,9 @@ import { register as registerHooks } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
-import { authorFrames, formatFrame, quoteSource, type Frame } from '../graph/index.ts';
+import { authorFrames, formatFrame, isLibrary, quoteSource, type Frame } from '../graph/index.ts';
 
 const SOURCE = new URL('../', import.meta.url);
-/** The compiled and the plain form of this package: never the author's code. */
-const OURS = [SOURCE.pathname, SOURCE.pathname.replace('/dist/src/', '/src/')];
 
 /** @throws SrwmError CONFIG_FILE with the author's line; a coded error of ours keeps its code and gains the line. */
 export async function loadModule(file: string): Promise<Readonly<Record<string, unknown>>> {
@@ -76,8 +74,7 @@ function placeIn(frame: Frame | null): string {
 function authorsFrame(cause: unknown): Frame | null {
   if (!(cause instanceof Error)) return null;
   const frames = [...authorFrames({ stack: cause.stack ?? '' })];
-  const isTheirs = ({ file }: Frame): boolean =>
-    !file.includes('/node_modules/') && !OURS.some((folder) => file.startsWith(folder));
+  const isTheirs = ({ file }: Frame): boolean => !file.includes('/node_modules/') && !isLibrary(file);
   return frames.find(isTheirs) ?? null;
 }
 

@@ -5,6 +5,7 @@ import {
   parameter,
   parametersReached,
   refuseProbes,
+  shown,
   Tensor,
   tensorSpec,
   trace,
@@ -39,7 +40,7 @@ export interface GradientTransform {
  * @example
  * const signs = gradientTransform('sign', ({ gradients }) => mapTensors(gradients, (gradient) => gradient.sign()));
  * for await (const update of impala({ env: catchGame(), gradients: signs })) console.log(update.grad_norm);
- * @throws GraphError GRAPH_NAME when `name` cannot name a file; while tracing, GRAPH_NAME or GRAPH_SHAPE when a result
+ * @throws GraphError GRAPH_NAME when `name` cannot name a file, GRAPH_ARGUMENT without a function; while tracing, GRAPH_NAME or GRAPH_SHAPE when a result
  * has no parameter's name or not its shape.
  */
 export function gradientTransform(
@@ -52,6 +53,14 @@ export function gradientTransform(
       'GRAPH_NAME',
       `gradientTransform: its name must be letters, digits, "-" and "_", got "${name}".`,
       'Choose a name like "sign".',
+      site,
+    );
+  }
+  if (typeof (program as unknown) !== 'function') {
+    throw new GraphError(
+      'GRAPH_ARGUMENT',
+      `gradientTransform("${name}"): must be given a function, got ${shown(program)}.`,
+      'Write gradientTransform(name, ({ gradients, parameters }) => newGradients).',
       site,
     );
   }
@@ -94,7 +103,7 @@ function requireRecord(
   if (typeof made === 'object' && made !== null && !(made instanceof Tensor)) return;
   throw new GraphError(
     'GRAPH_TRACE',
-    `gradientTransform "${name}": must return gradients by parameter name, got ${made instanceof Tensor ? 'a tensor' : typeof made}.`,
+    `gradientTransform "${name}": must return gradients by parameter name, got ${shown(made)}.`,
     'Return mapTensors(gradients, (gradient) => ...), or { [name]: gradient } for some of them.',
     site,
   );
@@ -114,7 +123,7 @@ function fitting(name: string, made: unknown, gradients: NamedTensors, site: Cal
   if (!(made instanceof Tensor)) {
     throw new GraphError(
       'GRAPH_TRACE',
-      `gradientTransform: the gradient of "${name}" must be a tensor, got ${typeof made}.`,
+      `gradientTransform: the gradient of "${name}" must be a tensor, got ${shown(made)}.`,
       'Leave a name out to keep its gradient; for none, write gradient.mul(0).',
       site,
     );

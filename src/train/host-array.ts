@@ -74,6 +74,9 @@ export function fromArray(values: NestedArray | Typed, options: FromArrayOptions
       `[${shape.join(', ')}] must hold ${flat.length} elements, got ${size}`,
       'Give the shape of the values.',
     );
+  const kinds = new Set(isTyped ? [] : flat.map((value) => typeof value));
+  if (kinds.size > 1)
+    refuse('fromArray', 'must be all numbers or all booleans, got both', 'Write 1 and 0, or true and false.');
   const dtype =
     options.dtype ?? (isTyped ? dtypeOf(values) : typeof flat[0] === 'boolean' ? 'bool' : 'float32');
   return new HostArray(fill(dtype, flat, shape));

@@ -14,7 +14,7 @@ export {
 export { impalaObjective } from './impala/objective.ts';
 export { Learner } from './learner.ts';
 export { trainingLoop, updateLoop, type LoopOptions } from './loop.ts';
-export { OWN_PARTS, ownNames, type OwnParts } from './own.ts';
+export { ownNames, requireOwnParts, type OwnParts } from './own.ts';
 export { createParameters, SET, type Parts } from './parts.ts';
 export { printObservation } from './print-observation.ts';
 export { ppoObjective } from './ppo/objective.ts';

@@ -27,6 +27,16 @@ export default defineRun(
   { core, loss },
 );
 `;
+const MISFIT = `import { linear, tensorSpec, trace } from 'srwm';
+try {
+  trace('misfit', { x: tensorSpec([3, 4]) }, ({ x }) => {
+    const y = linear('y', 8)(x);
+    return { y: y.matmul(x) };
+  });
+} catch (error) {
+  console.log(error.message);
+}
+`;
 const WRONG = RUN.replace('target.values, batch.returns', 'target.valuess, batch.returns');
 
 describe.skipIf(python === null)(`an empty project (${needsPython})`, () => {
@@ -55,6 +65,7 @@ describe.skipIf(python === null)(`an empty project (${needsPython})`, () => {
     await writeFile(path.join(project, 'package.json'), JSON.stringify(manifest));
     await writeFile(path.join(project, 'my-run.ts'), RUN);
     await writeFile(path.join(project, 'wrong.ts'), WRONG);
+    await writeFile(path.join(project, 'misfit.mjs'), MISFIT);
     const quick = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
     await run('npm', ['install', ...quick], project);
   });
@@ -68,6 +79,17 @@ describe.skipIf(python === null)(`an empty project (${needsPython})`, () => {
     expect(stdout).toContain(`wrong.ts:${line}`);
     expect(readdirSync(project)).not.toContain('.venv');
   });
+
+  test.each([[[]], [['--enable-source-maps']]])(
+    "errors name the author's lines under node %j",
+    async (flags) => {
+      const { stdout } = await execa(process.execPath, [...flags, 'misfit.mjs'], { cwd: project });
+      expect(stdout).toMatch(/^matmul: inner dimensions differ: \[3, 8\] @ \[3, 4\]/);
+      expect(stdout).toContain('the result of linear at misfit.mjs:4:');
+      expect(stdout).toContain('at misfit.mjs:5:19\n        return { y: y.matmul(x) };');
+      expect(stdout).not.toContain('node_modules');
+    },
+  );
 
   test('sets itself up, trains a core and a loss of its own without a build, and evaluates the run', async () => {
     const trained = await srwm('train', 'my-run.ts', '--run', 'runs/mine');
