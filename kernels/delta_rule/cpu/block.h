@@ -47,12 +47,12 @@ DELTA_INLINE void each_row(int64_t rows, F&& body) {
 #pragma GCC unroll 16
     for (int e = 0; e < Known; e++) body(e, e % Accumulators);
   } else {
-    int64_t e = 0;
-    for (; e + Accumulators <= rows; e += Accumulators) {
+    const int64_t rest = rows % Accumulators, whole = rows - rest;
+    for (int64_t e = 0; e < whole; e += Accumulators) {
 #pragma GCC unroll 4
       for (int c = 0; c < Accumulators; c++) body(e + c, c);
     }
-    for (; e < rows; e++) body(e, 0);
+    for (int64_t i = 0; i < rest; i++) body(whole + i, 0);
   }
 }
 

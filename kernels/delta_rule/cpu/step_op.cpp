@@ -19,14 +19,22 @@ srwm::Sequence<S> one_step(const Tensor& t) {
 template <class S>
 void run(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& beta, Tensor& state,
          const OptionalTensor& is_first, Tensor& out) {
-  Step<S> f{};
-  f.B = q.size(0), f.H = q.size(1), f.K = q.size(2), f.V = v.size(2);
-  f.q = one_step<S>(q), f.k = one_step<S>(k), f.v = one_step<S>(v), f.beta = one_step<S>(beta);
-  f.state = static_cast<S*>(state.mutable_data_ptr());
-  f.state_b = state.stride(0), f.state_h = state.stride(1);
-  if (is_first) f.is_first = pointer<bool>(*is_first), f.is_first_b = is_first->stride(0);
-  f.o = out.mutable_data_ptr();
-  f.o_b = out.stride(0), f.o_h = out.stride(1);
+  const Step<S> f{.B = q.size(0),
+                  .H = q.size(1),
+                  .K = q.size(2),
+                  .V = v.size(2),
+                  .q = one_step<S>(q),
+                  .k = one_step<S>(k),
+                  .v = one_step<S>(v),
+                  .beta = one_step<S>(beta),
+                  .state = static_cast<S*>(state.mutable_data_ptr()),
+                  .state_b = state.stride(0),
+                  .state_h = state.stride(1),
+                  .is_first = is_first ? pointer<bool>(*is_first) : nullptr,
+                  .is_first_b = is_first ? is_first->stride(0) : 0,
+                  .o = out.mutable_data_ptr(),
+                  .o_b = out.stride(0),
+                  .o_h = out.stride(1)};
   const auto& kernels = delta_rule::chosen_kernels<S>();
   const int64_t grain = std::max<int64_t>(1, 64 * 832 / (f.K * f.V));
   if (f.B * f.H <= grain) return kernels.step(f, 0, f.B * f.H);

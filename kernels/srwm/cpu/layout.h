@@ -115,13 +115,13 @@ struct Layout {
     for (; j < count; j++) f(Int<1>{}, j);
   }
 
-  // to [padded] <- from [n], zeros behind.
-  SRWM_INLINE void pad(S* to, const S* from, int64_t n, int64_t padded) {
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16) A::store(to + i, A::load(from + i));
-    if (i == padded) return;
-    A::store(to + i, A::fill(0));
-    for (; i < n; i++) to[i] = from[i];
+  // to [n padded to whole vectors] <- from [n], zeros behind.
+  SRWM_INLINE void pad(S* to, const S* from, int64_t n) {
+    const int64_t rest = n % 16, whole = n - rest;
+    for (int64_t i = 0; i < whole; i += 16) A::store(to + i, A::load(from + i));
+    if (!rest) return;
+    A::store(to + whole, A::fill(0));
+    for (int64_t i = 0; i < rest; i++) to[whole + i] = from[whole + i];
   }
   // Calls f(column of C, padded column, count) for each of the four parts of a row.
   template <class F>
@@ -134,7 +134,7 @@ struct Layout {
 
   // One row [P] <- a [C].
   inline void pad_columns(S* to, const S* a) const {
-    parts([&](int64_t c, int64_t p, int64_t n) { pad(to + p, a + c, n, vectors(n) * 16); });
+    parts([&](int64_t c, int64_t p, int64_t n) { pad(to + p, a + c, n); });
   }
 
   // W [D, P] <- w + delta, both [D, C]; delta may be null.
@@ -179,7 +179,7 @@ struct Layout {
   // to [padded] <- row t of a sequence, zeros behind its n numbers.
   SRWM_INLINE void load_row(S* to, const Sequence<S>& x, const Span& s, int64_t t, int64_t n, int64_t padded) {
     const int64_t at = t * x.t + s.b * x.b + s.h * x.h;
-    if (x.stored == Stored::as_computed) return pad(to, static_cast<const S*>(x.data) + at, n, padded);
+    if (x.stored == Stored::as_computed) return pad(to, static_cast<const S*>(x.data) + at, n);
     read_half(to, static_cast<const uint16_t*>(x.data) + at, n, x.stored);
     for (int64_t i = n; i < padded; i++) to[i] = 0;
   }

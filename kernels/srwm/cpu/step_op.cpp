@@ -29,17 +29,21 @@ void run(const Step<S>& f) {
 template <class S>
 Step<S> arguments(const Tensor& x, const Tensor& w, Tensor& delta, const std::optional<Tensor>& is_first,
                   bool input_softmax, Tensor& out, Stored stored) {
-  Step<S> f{};
-  f.B = x.size(0), f.H = x.size(1), f.D = x.size(2), f.Y = out.size(2);
-  f.x = {x.const_data_ptr(), 0, x.stride(0), x.stride(1), stored};
-  f.w = static_cast<const S*>(w.const_data_ptr());
-  f.delta = static_cast<S*>(delta.mutable_data_ptr());
-  f.delta_b = delta.stride(0), f.delta_h = delta.stride(1);
-  if (is_first) f.is_first = static_cast<const bool*>(is_first->const_data_ptr()), f.is_first_b = is_first->stride(0);
-  f.y = out.mutable_data_ptr();
-  f.y_b = out.stride(0), f.y_h = out.stride(1);
-  f.input_softmax = input_softmax;
-  return f;
+  return {.B = x.size(0),
+          .H = x.size(1),
+          .D = x.size(2),
+          .Y = out.size(2),
+          .x = {x.const_data_ptr(), 0, x.stride(0), x.stride(1), stored},
+          .w = static_cast<const S*>(w.const_data_ptr()),
+          .delta = static_cast<S*>(delta.mutable_data_ptr()),
+          .delta_b = delta.stride(0),
+          .delta_h = delta.stride(1),
+          .is_first = is_first ? static_cast<const bool*>(is_first->const_data_ptr()) : nullptr,
+          .is_first_b = is_first ? is_first->stride(0) : 0,
+          .y = out.mutable_data_ptr(),
+          .y_b = out.stride(0),
+          .y_h = out.stride(1),
+          .input_softmax = input_softmax};
 }
 
 void step(Tensor x, Tensor w, Tensor delta, std::optional<Tensor> is_first, bool input_softmax, Tensor out) {

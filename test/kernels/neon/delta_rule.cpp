@@ -13,8 +13,16 @@ static double check(int64_t K, int64_t V) {
   for (float& rate : beta) rate += 0.5f;
   bool first[T * B] = {};
   first[3 * B] = first[5 * B + 1] = true;
-  Geometry g{};
-  g.T = T, g.B = B, g.H = H, g.K = K, g.V = V, g.is_first = first, g.is_first_t = B, g.is_first_b = 1;
+  const Geometry g{.T = T,
+                   .B = B,
+                   .H = H,
+                   .K = K,
+                   .V = V,
+                   .is_first = first,
+                   .is_first_t = B,
+                   .is_first_b = 1,
+                   .cu_seqlens = nullptr,
+                   .step = false};
   std::vector<float> results[2];
   const Kernels<float>* sets[2] = {&kernels_neon, &kernels_portable_float};
   for (int s = 0; s < 2; s++) {
@@ -25,18 +33,46 @@ static double check(int64_t K, int64_t V) {
       return Sequence<float>{m.data(), B * H * n, H * n, n, srwm::Stored::as_computed};
     };
     const auto all = [&](const std::vector<float>& m) { return Matrices<float>{m.data(), H * K * V, K * V}; };
-    Forward<float> f{};
-    f.geometry = g, f.q = of_time(q, K), f.k = of_time(k, K), f.v = of_time(v, V), f.beta = of_time(beta, 1);
-    f.start = all(start), f.o = o.data(), f.end = end.data(), f.saved = saved.data();
+    const Forward<float> f{.geometry = g,
+                           .q = of_time(q, K),
+                           .k = of_time(k, K),
+                           .v = of_time(v, V),
+                           .beta = of_time(beta, 1),
+                           .start = all(start),
+                           .o = o.data(),
+                           .end = end.data(),
+                           .saved = saved.data()};
     sets[s]->forward(f, 0, B * H);
-    Backward<float> b{};
-    b.geometry = g, b.q = f.q, b.k = f.k, b.beta = f.beta, b.d_o = of_time(d_o, V), b.start = all(start);
-    b.dend = all(dend), b.saved = saved.data(), b.dq = dq.data(), b.dk = dk.data(), b.dv = dv.data();
-    b.dbeta = dbeta.data(), b.dstart = dstart.data();
+    const Backward<float> b{.geometry = g,
+                            .q = f.q,
+                            .k = f.k,
+                            .beta = f.beta,
+                            .d_o = of_time(d_o, V),
+                            .start = all(start),
+                            .dend = all(dend),
+                            .saved = saved.data(),
+                            .dq = dq.data(),
+                            .dk = dk.data(),
+                            .dv = dv.data(),
+                            .dbeta = dbeta.data(),
+                            .dstart = dstart.data()};
     sets[s]->backward(b, 0, B * H);
-    Step<float> a{};
-    a.B = B, a.H = H, a.K = K, a.V = V, a.q = f.q, a.k = f.k, a.v = f.v, a.beta = f.beta, a.state = acting.data();
-    a.state_b = H * K * V, a.state_h = K * V, a.o = os.data(), a.o_b = H * V, a.o_h = V;
+    const Step<float> a{.B = B,
+                        .H = H,
+                        .K = K,
+                        .V = V,
+                        .q = f.q,
+                        .k = f.k,
+                        .v = f.v,
+                        .beta = f.beta,
+                        .state = acting.data(),
+                        .state_b = H * K * V,
+                        .state_h = K * V,
+                        .is_first = nullptr,
+                        .is_first_b = 0,
+                        .o = os.data(),
+                        .o_b = H * V,
+                        .o_h = V};
     sets[s]->step(a, 0, B * H);
     for (const auto* r : {&o, &end, &dq, &dk, &dv, &dbeta, &dstart, &acting, &os})
       results[s].insert(results[s].end(), r->begin(), r->end());

@@ -11,9 +11,17 @@ static double check(int64_t D, int64_t Y) {
   const auto dy = fill(T * B * H * Y, 1), ddelta = fill(B * H * D * C, 1);
   bool first[T * B] = {};
   first[3 * B] = first[5 * B + 1] = true;
-  Geometry g{};
-  g.T = T, g.B = B, g.H = H, g.D = D, g.Y = Y, g.is_first = first, g.is_first_t = B, g.is_first_b = 1;
-  g.input_softmax = true;
+  const Geometry g{.T = T,
+                   .B = B,
+                   .H = H,
+                   .D = D,
+                   .Y = Y,
+                   .is_first = first,
+                   .is_first_t = B,
+                   .is_first_b = 1,
+                   .cu_seqlens = nullptr,
+                   .input_softmax = true,
+                   .step = false};
   std::vector<float> results[2];
   const Kernels<float>* sets[2] = {&kernels_neon, &kernels_portable_float};
   for (int s = 0; s < 2; s++) {
@@ -23,19 +31,44 @@ static double check(int64_t D, int64_t Y) {
     const Sequence<float> xs{x.data(), B * H * D, H * D, D, Stored::as_computed};
     const Sequence<float> dys{dy.data(), B * H * Y, H * Y, Y, Stored::as_computed};
     const auto all = [&](const std::vector<float>& m) { return Matrices<float>{m.data(), H * D * C, D * C}; };
-    Forward<float> f{};
-    f.geometry = g, f.x = xs, f.w = w.data(), f.delta = all(delta), f.y = y.data(), f.delta_out = end.data();
-    f.saved = saved.data(), f.stream = false;
+    const Forward<float> f{.geometry = g,
+                           .x = xs,
+                           .w = w.data(),
+                           .delta = all(delta),
+                           .y = y.data(),
+                           .delta_out = end.data(),
+                           .saved = saved.data(),
+                           .stream = false};
     sets[s]->forward(f, 0, B * H);
-    Backward<float> b{};
-    b.geometry = g, b.x = xs, b.dy = dys, b.w = w.data(), b.delta = all(delta), b.delta_out = all(end);
-    b.ddelta_out = all(ddelta), b.saved = saved.data(), b.dx = dx.data();
-    b.dw_partial = partial.data(), b.ddelta = dd.data(), b.of_w = of_w.data();
+    const Backward<float> b{.geometry = g,
+                            .x = xs,
+                            .dy = dys,
+                            .w = w.data(),
+                            .delta = all(delta),
+                            .delta_out = all(end),
+                            .ddelta_out = all(ddelta),
+                            .saved = saved.data(),
+                            .dx = dx.data(),
+                            .dw_partial = partial.data(),
+                            .ddelta = dd.data(),
+                            .of_w = of_w.data()};
     sets[s]->backward(b, 0, B * H);
     for (const float* of_chain : of_w) dw.insert(dw.end(), of_chain, of_chain + D * C);
-    Step<float> a{};
-    a.B = B, a.H = H, a.D = D, a.Y = Y, a.x = xs, a.w = w.data(), a.delta = acting.data();
-    a.delta_b = H * D * C, a.delta_h = D * C, a.y = ys.data(), a.y_b = H * Y, a.y_h = Y, a.input_softmax = true;
+    const Step<float> a{.B = B,
+                        .H = H,
+                        .D = D,
+                        .Y = Y,
+                        .x = xs,
+                        .w = w.data(),
+                        .delta = acting.data(),
+                        .delta_b = H * D * C,
+                        .delta_h = D * C,
+                        .is_first = nullptr,
+                        .is_first_b = 0,
+                        .y = ys.data(),
+                        .y_b = H * Y,
+                        .y_h = Y,
+                        .input_softmax = true};
     sets[s]->step(a, 0, B * H);
     for (const auto* v : {&y, &end, &dx, &dw, &dd, &acting, &ys}) results[s].insert(results[s].end(), v->begin(), v->end());
   }
