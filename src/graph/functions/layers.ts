@@ -66,7 +66,8 @@ export type Bptt = 'unroll' | 'step';
  *
  * x [T, B, H, D]; w [H, D, D_y + 2 D + 4] in the column order (y, q, k, beta), the slow weights;
  * fastWeightDelta [B, H, D, D_y + 2 D + 4] = W_t - w; isFirst [T, B] bool sends the state back to w before step t.
- * Returns y [T, B, H, D_y], read before each step's own update, and the final fastWeightDelta.
+ * Returns y [T, B, H, D_y], read before each step's own update, and the final fastWeightDelta. w and fastWeightDelta
+ * stay float32 where x and y are float16 or bfloat16.
  *
  * @example srwm(x, w, fastWeightDelta, isFirst, { inputSoftmax: true, bptt: 'unroll' })
  */
@@ -87,7 +88,8 @@ export function srwm(
  *
  * q, k [T, B, H, K], already activated; v [T, B, H, V]; beta [T, B, H], the rate of each write, after its sigmoid;
  * fastWeights [B, H, K, V], rows are keys; isFirst [T, B] bool sends them back to zero before step t. Each step
- * writes W += k (beta (v - k W)) and then reads o = q W. Returns o [T, B, H, V] and the final fastWeights.
+ * writes W += k (beta (v - k W)) and then reads o = q W. Returns o [T, B, H, V] and the final fastWeights, which stay
+ * float32 where the others are float16 or bfloat16.
  *
  * @example const { o, fastWeights: next } = deltaRule(q, k, v, beta, fastWeights, isFirst, { bptt: 'unroll' });
  */

@@ -69,6 +69,9 @@ export function requireOneDtype(inputs: Specs): Dtype {
   return first;
 }
 
+/** What a recurrence keeps its state and its slow weights in, beside inputs of `dtype`: half precision would lose it. */
+export const stateDtype = (dtype: Dtype): Dtype => (dtype === 'float64' ? dtype : 'float32');
+
 type DtypeRule = (inputs: Specs) => Dtype[];
 
 export const sameDtype: DtypeRule = (inputs) => {

@@ -1,14 +1,22 @@
 /** The delta rule: a memory of key-value pairs that is written and read at every step. */
 import { argumentFault, shapeFault } from '../errors.ts';
 import { formatShape, requireRank } from '../shape.ts';
-import { call, define, inputAt, requireDtype, requireFloating, requireOneDtype } from './definition.ts';
+import {
+  call,
+  define,
+  inputAt,
+  requireDtype,
+  requireFloating,
+  requireOneDtype,
+  stateDtype,
+} from './definition.ts';
 
 export type DeltaRuleAttributes = Readonly<{ bptt: string }>;
 
 export const deltaRuleOps = {
   /**
    * inputs: q, k [T, B, H, K], v [T, B, H, V], beta [T, B, H], fast_weights [B, H, K, V], is_first [T, B] bool.
-   * results: o [T, B, H, V], fast_weights.
+   * results: o [T, B, H, V], fast_weights. Fast weights are float32 beside float16 and bfloat16.
    */
   'srwm.delta_rule': define<DeltaRuleAttributes>({
     shape: (inputs, { bptt }) => {
@@ -41,8 +49,10 @@ export const deltaRuleOps = {
     dtype: (inputs) => {
       requireDtype('is_first', inputAt(inputs, 5), 'bool');
       requireFloating('q', inputAt(inputs, 0));
-      const dtype = requireOneDtype(inputs.slice(0, 5));
-      return [dtype, dtype];
+      const dtype = requireOneDtype(inputs.slice(0, 4));
+      const kept = stateDtype(dtype);
+      requireDtype(`fast_weights beside ${dtype} inputs`, inputAt(inputs, 4), kept);
+      return [dtype, kept];
     },
     print: call('delta_rule'),
   }),

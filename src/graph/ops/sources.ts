@@ -3,7 +3,7 @@ import type { Dtype } from '../../../bridge/protocol/graph-spec.ts';
 import { isFloating } from '../dtype.ts';
 import { argumentFault, dtypeFault, shapeFault } from '../errors.ts';
 import { formatShape, requireRank, requireSizes, sizeOf } from '../shape.ts';
-import { call, define, inputAt, requireDtype, requireFloating, requireOneDtype } from './definition.ts';
+import { call, define, inputAt, requireDtype, requireFloating, stateDtype } from './definition.ts';
 
 export type FullAttributes = Readonly<{ shape: number[]; value: number | boolean; dtype: string }>;
 export type RandomAttributes = Readonly<{ shape: number[]; dtype: string }>;
@@ -88,7 +88,7 @@ export const sourceOps = {
   'srwm.random_normal': random('random_normal'),
   /**
    * inputs: x [T, B, H, D], w [H, D, D_y + 2 D + 4], fast_weight_delta [B, H, D, D_y + 2 D + 4], is_first [T, B] bool.
-   * results: y [T, B, H, D_y], fast_weight_delta.
+   * results: y [T, B, H, D_y], fast_weight_delta. w and fast_weight_delta are float32 beside float16 and bfloat16.
    */
   'srwm.srwm': define<SrwmAttributes>({
     shape: (inputs, { bptt }) => {
@@ -122,8 +122,11 @@ export const sourceOps = {
     dtype: (inputs) => {
       requireDtype('is_first', inputAt(inputs, 3), 'bool');
       requireFloating('x', inputAt(inputs, 0));
-      const dtype = requireOneDtype(inputs.slice(0, 3));
-      return [dtype, dtype];
+      const { dtype } = inputAt(inputs, 0);
+      const kept = stateDtype(dtype);
+      requireDtype(`w beside ${dtype} x`, inputAt(inputs, 1), kept);
+      requireDtype(`fast_weight_delta beside ${dtype} x`, inputAt(inputs, 2), kept);
+      return [dtype, kept];
     },
     print: call('srwm'),
   }),

@@ -100,4 +100,27 @@ describe('a rule', () => {
     expect(apply(4, [2, 3, 6, 4])).toContain('fast_weights must be [2, 3, 4, 6]');
     expect(apply(5, [2, 5])).toContain('is_first must be [5, 2]');
   });
+
+  it('of both recurrences keeps the state in float32 beside half precision', () => {
+    const dtypes = (dtype: g.Dtype, kept: g.Dtype) => {
+      let found: readonly Tensor[] = [];
+      trace('halves', { x: tensorSpec([5, 2, 3, 4], dtype) }, ({ x }) => {
+        const [isFirst, memory] = [g.zeros([5, 2], 'bool'), g.zeros([2, 3, 4, 4], kept)];
+        const { o, fastWeights } = g.deltaRule(x, x, x, x.sum([3]), memory, isFirst, { bptt: 'unroll' });
+        const [w, delta] = [g.zeros([3, 4, 16], kept), g.zeros([2, 3, 4, 16], kept)];
+        const { y, fastWeightDelta } = g.srwm(x, w, delta, isFirst, { inputSoftmax: true, bptt: 'unroll' });
+        found = [o, fastWeights, y, fastWeightDelta];
+        return { y };
+      });
+      return found.map(({ dtype }) => dtype);
+    };
+    for (const half of ['bfloat16', 'float16'] as const) {
+      expect(dtypes(half, 'float32')).toEqual([half, 'float32', half, 'float32']);
+      expect(() => dtypes(half, half)).toThrow(
+        `fast_weights beside ${half} inputs must be float32, got ${half}`,
+      );
+    }
+    expect(new Set(dtypes('float64', 'float64'))).toEqual(new Set(['float64']));
+    expect(() => dtypes('float32', 'float64')).toThrow('must be float32, got float64');
+  });
 });

@@ -6,6 +6,13 @@ const none = {} as const;
 const LAPACK: readonly Dtype[] = ['float32', 'float64'];
 const REDUCTIONS = ['none', 'mean', 'sum'];
 
+/** The dtypes of a recurrence's inputs and of what it keeps. */
+function recurrent(d: Draw): [Dtype, Dtype] {
+  const dtype = d.pick(FLOATS);
+  const kept = dtype === 'float64' ? 'float64' : 'float32';
+  return [dtype, d.careless() ? d.pick(FLOATS) : kept];
+}
+
 const square = (d: Draw): Wanted => {
   const n = d.int(1, 4);
   return { shape: d.same([...d.shape(0, 2), n, n]), dtype: d.dtype(LAPACK), fill: 'spd' };
@@ -246,7 +253,7 @@ export const layerSamplers = {
   },
   'srwm.delta_rule': (d: Draw) => {
     const [t, b, h, k, v] = [d.int(1, 3), d.int(1, 2), d.int(1, 2), d.int(1, 4), d.int(1, 4)];
-    const dtype: Dtype = d.pick(LAPACK);
+    const [dtype, kept] = recurrent(d);
     const shapes = [
       [t, b, h, k],
       [t, b, h, k],
@@ -254,17 +261,18 @@ export const layerSamplers = {
       [t, b, h],
       [b, h, k, v],
     ];
-    const inputs = [...shapes.map((shape) => of(d.same(shape), dtype)), of(d.same([t, b]), 'bool')];
+    const inputs = shapes.map((shape, i) => of(d.same(shape), i < 4 ? dtype : kept));
+    inputs.push(of(d.same([t, b]), 'bool'));
     return { inputs, attrs: { bptt: d.pick(['unroll', 'step']) } };
   },
   'srwm.srwm': (d: Draw) => {
     const [t, b, h, size, y] = [d.int(1, 3), d.int(1, 2), d.int(1, 2), d.int(1, 4), d.int(1, 4)];
     const columns = y + 2 * size + 4;
-    const dtype: Dtype = d.pick(LAPACK);
+    const [dtype, kept] = recurrent(d);
     const inputs = [
       of(d.same([t, b, h, size]), dtype),
-      of(d.same([h, size, columns]), dtype),
-      of(d.same([b, h, size, columns]), dtype),
+      of(d.same([h, size, columns]), kept),
+      of(d.same([b, h, size, columns]), kept),
       of(d.same([t, b]), 'bool'),
     ];
     return { inputs, attrs: { input_softmax: d.chance(0.5), bptt: d.pick(['unroll', 'step']) } };
