@@ -50,3 +50,11 @@ def add_or_store_at(p, row_stride, rows, columns, tile, add, ROWS: tl.constexpr,
     if add:
         tile += load_at(p, row_stride, rows, columns, ROWS, COLUMNS)
     store_at(p, row_stride, rows, columns, tile, ROWS, COLUMNS)
+
+
+@triton.jit
+def subtract_at(to_p, p, to_row_stride, row_stride, rows, columns, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    """Takes one such matrix, at `p`, from another where it lies."""
+    tile = load_at(to_p, to_row_stride, rows, columns, ROWS, COLUMNS)
+    tile -= load_at(p, row_stride, rows, columns, ROWS, COLUMNS)
+    store_at(to_p, to_row_stride, rows, columns, tile, ROWS, COLUMNS)

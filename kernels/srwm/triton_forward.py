@@ -9,8 +9,8 @@ import triton
 import triton.language as tl
 
 from ..triton_reduce import MAX, SUM
-from ..triton_tiles import load_tile, span, store_tile
-from .triton_tiles import choose, load_controller, store_controller
+from ..triton_tiles import load_tile, span, store_tile, subtract_at
+from .triton_tiles import choose, load_controller, store_controller, store_controller_at
 
 
 @triton.jit(do_not_specialize=['T', 'H'])
@@ -126,10 +126,23 @@ def forward_kernel(
             saved_p += WIDTH
 
     if begin < end:
-        oq, ok, ob = load_controller(w_p, w_d, D, Y, DP)
-        store_controller(end_p, wq - oq, wk - ok, wb - ob, D, Y, DP)
-        if WITH_Y:
-            store_tile(end_p, C, e, c, wy - load_tile(w_p, w_d, e, c, D, Y), D, Y)
+        if DP <= 64:
+            oq, ok, ob = load_controller(w_p, w_d, D, Y, DP)
+            store_controller(end_p, wq - oq, wk - ok, wb - ob, D, Y, DP)
+            if WITH_Y:
+                store_tile(end_p, C, e, c, wy - load_tile(w_p, w_d, e, c, D, Y), D, Y)
+        else:
+            # The columns of y are never here at this size. Registers do not hold W and w: W is written, and w taken from it
+            # where it lies. Rows are multiplied by 1, which the compiler cannot know, or it would keep the addresses of
+            # before the loop in registers for here.
+            rows = (e * ((H < 1).to(tl.int32) + 1))[:, None]
+            columns = tl.arange(0, DP)[None]
+            store_controller_at(end_p, rows, columns, j[None], wq, wk, wb, D, Y)
+            # Another thread of this program may read what this one wrote.
+            tl.debug_barrier()
+            subtract_at(end_p + Y, w_p + Y, C, w_d, rows, columns, D, D)
+            subtract_at(end_p + (Y + D), w_p + (Y + D), C, w_d, rows, columns, D, D)
+            subtract_at(end_p + (Y + 2 * D), w_p + (Y + 2 * D), C, w_d, rows, j[None], D, 4)
     elif delta_p is not None:
         # The state itself, not (w + state) - w: a sequence of no steps changes no bit of it.
         aq, ak, ab = load_controller(delta_p, delta_d, D, Y, DP)
