@@ -132,9 +132,9 @@ def forward_kernel(
             if WITH_Y:
                 store_tile(end_p, C, e, c, wy - load_tile(w_p, w_d, e, c, D, Y), D, Y)
         else:
-            # The columns of y are never here at this size. Registers do not hold W and w: W is written, and w taken from it
-            # where it lies. Rows are multiplied by 1, which the compiler cannot know, or it would keep the addresses of
-            # before the loop in registers for here.
+            # No columns of y are here at this size. Registers do not hold W and w: W is written, and w taken from it
+            # where it lies. Rows are multiplied by 1, which the compiler cannot know, or it would keep the addresses
+            # of before the loop in registers for here.
             rows = (e * ((H < 1).to(tl.int32) + 1))[:, None]
             columns = tl.arange(0, DP)[None]
             store_controller_at(end_p, rows, columns, j[None], wq, wk, wb, D, Y)

@@ -19,7 +19,13 @@ def test_neon_compiles_and_agrees_with_the_portable_form(op: str, tmp_path: Path
         pytest.skip('this machine runs NEON itself: the whole suite is its test')
     if shutil.which(COMPILER) is None:
         pytest.skip(f'no {COMPILER}: install g++-aarch64-linux-gnu to run it')
-    flags = ['-Werror=missing-field-initializers', '-O1', '-std=c++20', '-fno-math-errno', '-ffp-contract=fast']
+    flags = [
+        '-Werror=missing-field-initializers',
+        '-O1',
+        '-std=c++20',
+        '-fno-math-errno',
+        '-ffp-contract=fast',
+    ]
     sources = [ROOT / 'kernels' / op / 'cpu' / name for name in ('neon.cpp', 'portable.cpp')]
     sources.append(Path(__file__).with_name('neon') / f'{op}.cpp')
     program = tmp_path / 'check'
