@@ -68,23 +68,15 @@ class Graph:
         ]
 
     def _checked(self, kind: str, wanted: Any, given: Mapping[str, Value]) -> Value:
-        who = f'graph "{self.spec.name}": {kind} "{wanted.name}"'
         value = given.get(wanted.name)
-        if value is None:
-            raise WorkerError('GRAPH_INPUT', f'{who} is required, got nothing.')
-        if isinstance(value, int):
-            if wanted.dtype != 'key':
-                raise WorkerError('GRAPH_INPUT', f'{who} must be a {wanted.dtype} tensor, got a random key.')
+        if isinstance(value, Tensor) and list(value.shape) == wanted.shape:
+            if DTYPE_NAMES.get(value.dtype) == wanted.dtype:
+                return value
+        elif isinstance(value, int) and wanted.dtype == 'key':
             return value
-        if wanted.dtype == 'key':
-            raise WorkerError('GRAPH_INPUT', f'{who} must be a random key, got a tensor.')
-        dtype = DTYPE_NAMES.get(value.dtype)
-        if list(value.shape) != wanted.shape or dtype != wanted.dtype:
-            raise WorkerError(
-                'GRAPH_INPUT',
-                f'{who} must be {wanted.dtype} {wanted.shape}, got {dtype} {list(value.shape)}.',
-            )
-        return value
+        raise WorkerError(
+            'GRAPH_INPUT', f'graph "{self.spec.name}": {kind} "{wanted.name}" {_fault(wanted, value)}'
+        )
 
     def run(self, arguments: list[Value], *, act: bool = False) -> tuple[Tensor, ...]:
         """The outputs. A failure is run again node by node, so that its error names the node."""
@@ -125,6 +117,17 @@ class Graph:
             results = (made,) if isinstance(made, Tensor) else tuple(made)
             values.update(enumerate(results, first))
             yield index, results
+
+
+def _fault(wanted: Any, value: Value | None) -> str:
+    if value is None:
+        return 'is required, got nothing.'
+    if isinstance(value, int):
+        return f'must be a {wanted.dtype} tensor, got a random key.'
+    if wanted.dtype == 'key':
+        return 'must be a random key, got a tensor.'
+    got = DTYPE_NAMES.get(value.dtype)
+    return f'must be {wanted.dtype} {wanted.shape}, got {got} {list(value.shape)}.'
 
 
 class Graphs:
