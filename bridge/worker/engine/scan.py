@@ -16,6 +16,7 @@ from srwm.worker.engine.build import build_part, first_values
 from srwm.worker.engine.calls import DTYPES
 from srwm.worker.engine.diagonal import DiagonalLoop, is_diagonal
 from srwm.worker.engine.fuse import fuse_linear
+from srwm.worker.engine.plain_calls import plain_calls
 from srwm.worker.engine.rows import into_row
 from srwm.worker.engine.simplify import keep_numbers
 from srwm.worker.messages_gen import GraphSpec, NodeSpec
@@ -164,7 +165,7 @@ class Scan(torch.nn.Module):
         # turns detach into alias, which lets gradients through.
         traced = make_fx(lambda *arguments: batched(*arguments), decomposition_table={})
         with preserve_node_meta(enable=self._marked):
-            return fuse_linear(traced(*examples))
+            return plain_calls(fuse_linear(traced(*examples)))
 
     def _example(self, value: int, stepped: bool) -> Tensor:
         body = self.body
