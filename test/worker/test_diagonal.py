@@ -120,7 +120,10 @@ def test_values_and_gradients_are_those_of_the_plain_loop(name, all_wanted, reve
         monkeypatch.setattr(loop, '_batched', None)
     got, wanted = list(graph.run(arguments)), interpret(spec, arguments)
     for value, reference in zip(got, wanted, strict=True):
-        assert torch.equal(value, reference)
+        if loop.folds:
+            torch.testing.assert_close(value, reference, rtol=1e-12, atol=1e-12)
+        else:
+            assert torch.equal(value, reference)
     asked = [argument for argument in arguments if argument.requires_grad]
     found = zip(asked, gradients(got, asked), gradients(wanted, asked), strict=True)
     for source, value, reference in found:

@@ -175,3 +175,18 @@ def test_marks_of_a_scan_change_none_of_its_code(part: str) -> None:
     node = program().nodes[1]
     plain, marked = Scan(node, CPU), Scan(node, CPU, marked=True)
     assert getattr(plain, part).code == getattr(marked, part).code
+
+
+def test_a_folded_step_belongs_to_the_node_that_makes_the_next_carry() -> None:
+    cell = Builder('leaky', {'h': ([B, D], 'float32'), 'x': ([B, D], 'float32')}, {'w': ([D], 'float32')})
+    after = cell.op(
+        'aten.add.Tensor', cell.op('aten.mul.Scalar', cell['h'], other=0.9), cell.op('aten.relu.default', 1)
+    )
+    b = Builder('program', {'h': ([B, D], 'float32')}, {'w': ([D], 'float32'), 'x': ([T, B, D], 'float32')})
+    _, seen = b.scan(cell.spec(h=after, y=after), [b['h'], b['x'], b['w']], 1, 1)
+    graphs = loaded(b.spec(loss=b.op('aten.mean.dim', seen, dims=[], keepdim=False)))
+    loss, gradient = update(graphs.get('hash'))
+    nodes, _, [(same_loss, same_gradient)] = profiled(graphs)
+    assert torch.equal(loss, same_loss)
+    assert torch.equal(gradient, same_gradient)
+    assert {path: node.calls for path, node in nodes.items()} == {(0,): 1, (0, 1): 1, (0, 2): T, (1,): 1}

@@ -2,6 +2,8 @@
 
 Then the diagonal of a step is known without the carry's values, and as small as what it is made of: a reset [T, B, 1]
 and a decay make a [T, B, 1]. Discounted returns and sums, leaky integrators and gated traces are affine.
+
+With b the whole loop is one `addcmul` a step (`folded.py`).
 """
 
 from __future__ import annotations
@@ -11,26 +13,44 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from srwm.worker.engine.affine_terms import SCALES, SUMS, WHERE, Terms
 from srwm.worker.messages_gen import GraphSpec, NodeSpec
-
-_SUMS = frozenset(
-    ['aten.add.Tensor', 'aten.sub.Tensor', 'aten.add.Scalar', 'aten.neg.default', 'aten.rsub.Scalar']
-)
-_SCALES = frozenset(['aten.mul.Tensor', 'aten.mul.Scalar', 'aten.div.Tensor', 'aten.div.Scalar'])
-_WHERE = 'aten.where.self'
 
 
 class Affine:
     """The nodes `core` of a body, whose carry is value 0, over sources by value; those in `stepped` begin with T."""
 
     def __init__(
-        self, body: GraphSpec, core: Sequence[int], firsts: Sequence[int], stepped: set[int]
+        self,
+        body: GraphSpec,
+        core: Sequence[int],
+        firsts: Sequence[int],
+        sources: Sequence[int],
+        stepped: set[int],
+        device: torch.device,
     ) -> None:
         self._nodes = [(firsts[index], body.nodes[index]) for index in core]
         self._dependent = {0, *(value for value, _ in self._nodes)}
         self._rank = len(body.inputs[0].shape)
         self._stepped = stepped
         self._after = body.outputs[0].value
+        scaling = [node.inputs for _, node in self._nodes if node.op in SCALES]
+        selecting = [node.inputs[:1] for _, node in self._nodes if node.op == WHERE]
+        self._others = {value for inputs in [*scaling, *selecting] for value in inputs}
+        dtype = body.inputs[0].dtype
+        self.is_exact = dtype in ('float32', 'float64') and all(
+            result.dtype == dtype for _, node in self._nodes for result in node.results
+        )
+        """Whether J and b have the digits of every value that they stand for."""
+        if self.holds():
+
+            def terms() -> Terms:
+                return Terms(body, self._nodes, firsts, sources, stepped, device)
+
+            self.factor = terms().factor().forward
+            """(*sources) to J, of a shape that broadcasts to [T, *carry]."""
+            self.offset = terms().offset().forward
+            """(*sources) to b, of such a shape; it may be a source itself."""
 
     def holds(self) -> bool:
         """Whether the body is of this kind."""
@@ -38,53 +58,15 @@ class Affine:
 
     def _is_affine(self, node: NodeSpec) -> bool:
         reads = [value in self._dependent for value in node.inputs]
-        if node.op == _WHERE:
+        if node.op == WHERE:
             return not reads[0]
         if node.op == 'aten.mul.Tensor':
             return sum(reads) == 1
-        return node.op in _SUMS or (node.op in _SCALES and reads[0] and not any(reads[1:]))
+        return node.op in SUMS or (node.op in SCALES and reads[0] and not any(reads[1:]))
 
     def adds_only(self, wanted: set[int]) -> bool:
         """Whether these sources are only added or selected: their gradients then need no value of the carry."""
-        scaling = [node.inputs for _, node in self._nodes if node.op in _SCALES]
-        selecting = [node.inputs[:1] for _, node in self._nodes if node.op == _WHERE]
-        return not any(wanted.intersection(inputs) for inputs in [*scaling, *selecting])
-
-    def factor(self, carry: Tensor, sources: Mapping[int, Tensor]) -> Tensor:
-        """J, of a shape that broadcasts to [T, *carry]."""
-        zero = carry.new_zeros(())
-        factors: dict[int, Tensor] = {0: carry.new_ones(())}
-        for made, node in self._nodes:
-            a, *rest = (factors.get(value, zero) for value in node.inputs)
-            if node.op == _WHERE:
-                condition = self._aligned(node.inputs[0], sources)
-                factors[made] = torch.where(condition, *rest)
-            elif node.op in _SCALES:
-                factors[made] = self._scaled(node, (a, *rest), sources)
-            elif node.op == 'aten.sub.Tensor':
-                factors[made] = a - rest[0]
-            elif node.op in ('aten.neg.default', 'aten.rsub.Scalar'):
-                factors[made] = -a
-            else:
-                factors[made] = a + rest[0] if rest else a
-        return factors[self._after].to(carry.dtype)
-
-    def _scaled(self, node: NodeSpec, by_input: Sequence[Tensor], sources: Mapping[int, Tensor]) -> Tensor:
-        """The factor, or gradient, of the dependent input times what the node scales it by."""
-        at = next(i for i, value in enumerate(node.inputs) if value in self._dependent)
-        if len(node.inputs) == 1:
-            other = node.attrs['other']
-            assert isinstance(other, int | float)
-        else:
-            other = self._aligned(node.inputs[1 - at], sources)
-        return by_input[at] / other if node.op.startswith('aten.div') else by_input[at] * other
-
-    def _aligned(self, value: int, sources: Mapping[int, Tensor]) -> Tensor:
-        """A source with its time, if it has any, in front of as many dimensions as the carry has."""
-        source = sources[value]
-        if value not in self._stepped or source.dim() == 1 + self._rank:
-            return source
-        return source.reshape(len(source), *[1] * (1 + self._rank - source.dim()), *source.shape[1:])
+        return not wanted & self._others
 
     def gradients(self, total: Tensor, sources: Mapping[int, Tensor], wanted: set[int]) -> dict[int, Tensor]:
         """Of `wanted`, from those of the carries after each step [T, *carry]. Only where `adds_only`."""
@@ -104,13 +86,17 @@ class Affine:
         return {value: self._like(value, back[value], sources) for value in wanted if value in back}
 
     def _passed(self, node: NodeSpec, at: int, gradient: Tensor, sources: Mapping[int, Tensor]) -> Tensor:
-        if node.op == _WHERE:
+        if node.op == WHERE:
             condition, zero = self._aligned(node.inputs[0], sources), gradient.new_zeros(())
             return (
                 torch.where(condition, gradient, zero) if at == 1 else torch.where(condition, zero, gradient)
             )
-        if node.op in _SCALES:
-            return self._scaled(node, [gradient] * len(node.inputs), sources)
+        if node.op in SCALES:
+            other = (
+                self._aligned(node.inputs[1 - at], sources) if len(node.inputs) == 2 else node.attrs['other']
+            )
+            assert isinstance(other, int | float | Tensor)
+            return gradient / other if node.op.startswith('aten.div') else gradient * other
         is_negated = node.op in ('aten.neg.default', 'aten.rsub.Scalar') or (
             node.op == 'aten.sub.Tensor' and at == 1
         )
@@ -118,5 +104,15 @@ class Affine:
 
     def _like(self, value: int, gradient: Tensor, sources: Mapping[int, Tensor]) -> Tensor:
         """Summed over whatever the source was broadcast to."""
+        source = sources[value]
+        if gradient.shape == source.shape and gradient.dtype == source.dtype:
+            return gradient
         shape = self._aligned(value, sources).shape
-        return gradient.sum_to_size(shape).reshape(sources[value].shape).to(sources[value].dtype)
+        return gradient.sum_to_size(shape).reshape(source.shape).to(source.dtype)
+
+    def _aligned(self, value: int, sources: Mapping[int, Tensor]) -> Tensor:
+        """A source with its time, if it has any, in front of as many dimensions as the carry has."""
+        source = sources[value]
+        if value not in self._stepped or source.dim() == 1 + self._rank:
+            return source
+        return source.reshape(len(source), *[1] * (1 + self._rank - source.dim()), *source.shape[1:])

@@ -7,8 +7,8 @@ multiplication and addition a step instead of a graph of a node for every call: 
     G[t] = dL/dy[t] + q[t + 1] + J[t + 1] * G[t + 1],    q[t]: what other results of step t pass back to its carry,
 
 then the gradients of everything else the body reads, for all steps at once. Values are those of the plain loop, bit
-for bit; gradients are the same sums in another order. Discounted returns and sums, leaky and gated elementwise
-cores are of this kind.
+for bit, but where an affine body is folded: then, as gradients always, they are the same sums in another order.
+Discounted returns and sums, leaky and gated elementwise cores are of this kind.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from srwm.worker.engine.affine import Affine
+from srwm.worker.engine.folded import Combine, folded, steps_of
 from srwm.worker.messages_gen import GraphSpec
 
 _UNARY = (
@@ -33,6 +34,9 @@ _BINARY = (
 )
 ELEMENTWISE = frozenset([*_UNARY.split(), *_BINARY.split(), 'masked_fill', '_to_copy'])
 """Names, without `aten.` and overload, of operations whose result has each element from the same one of its inputs."""
+
+_FEWEST = 4
+"""Steps from which making J and b first costs less than it saves."""
 
 
 def is_diagonal(body: GraphSpec, core: Sequence[int]) -> bool:
@@ -50,16 +54,17 @@ def is_diagonal(body: GraphSpec, core: Sequence[int]) -> bool:
 
 
 class DiagonalLoop:
-    """`run` is the loop: (carry, sources) to the last carry, those after each step [T, ...], and the stacked values."""
+    """`plain` is the loop: (carry, sources) to the last carry, those after each step [T, ...], the stacked values."""
 
     def __init__(
         self,
-        run: Callable[[Tensor, Sequence[Tensor]], tuple[Tensor, Tensor, list[Tensor]]],
+        plain: Callable[[Tensor, Sequence[Tensor]], tuple[Tensor, Tensor, list[Tensor]]],
         batched: Callable[..., tuple[Tensor, ...]],
         kinds: Sequence[str],
         sources: Sequence[int],
         affine: Affine | None,
         *,
+        length: int,
         reverse: bool,
     ) -> None:
         """`kinds` says of each stacked value whether it is the carry 'before' or 'after' its step, or an 'other' one;
@@ -67,12 +72,44 @@ class DiagonalLoop:
 
         `batched(carries before, *sources)` gives the carries after and the other stacked values, for all steps at once.
         """
-        self.run, self.reverse, self.kinds = run, reverse, tuple(kinds)
+        self._plain, self._length, self._reverse = plain, length, reverse
+        self._kinds = tuple(kinds)
         self._batched, self._sources, self._affine = batched, sources, affine
+        self.folds = affine is not None and affine.is_exact and length >= _FEWEST
+        """Whether a step can be one call."""
+        self.combine: Combine = torch.addcmul
+        """That call. A profile puts a function around it."""
 
     def __call__(self, carry: Tensor, sources: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """The last carry, then the stacked values."""
         return _Loop.apply(self, carry, *sources)
+
+    def run(
+        self, carry: Tensor, sources: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor, list[Tensor], Sequence[Tensor] | None]:
+        """Without autograd: the last carry, those after each step, the stacked values, and J of each step if known."""
+        # On a GPU, to ask whether a value is finite is to wait for it.
+        if self._affine is None or not self.folds or carry.device.type != 'cpu':
+            return *self._plain(carry, sources), None
+        after = torch.empty((self._length, *carry.shape), dtype=carry.dtype, device=carry.device)
+        factors = steps_of(self._affine.factor(*sources), after)
+        offsets = steps_of(self._affine.offset(*sources), after)
+        last = folded(carry, after, factors, offsets, self.combine, reverse=self._reverse)
+        if last is None:
+            return *self._plain(carry, sources), factors
+        return last, after, self._stacked(carry, after, sources), factors
+
+    def _stacked(self, carry: Tensor, after: Tensor, sources: Sequence[Tensor]) -> list[Tensor]:
+        if set(self._kinds) <= {'after'}:
+            return [after] * len(self._kinds)
+        before = self._before(carry, after)
+        others = iter(self._batched(before, *sources)[1:] if 'other' in self._kinds else ())
+        whole = {'before': before, 'after': after}
+        return [whole[kind] if kind in whole else next(others) for kind in self._kinds]
+
+    def _before(self, carry: Tensor, after: Tensor) -> Tensor:
+        first = carry.unsqueeze(0)
+        return torch.cat([after[1:], first] if self._reverse else [first, after[:-1]])
 
     def gradients(
         self,
@@ -81,34 +118,42 @@ class DiagonalLoop:
         sources: Sequence[Tensor],
         needs: Sequence[bool],
         given: tuple[Tensor | None, Sequence[Tensor | None]],
+        factors: Sequence[Tensor] | None,
     ) -> tuple[Tensor | None, list[Tensor | None]]:
-        """Of the first carry and of each source, from those of the last carry and of the stacked values."""
+        """Of the first carry and of each source, from those of the last carry and of the stacked values.
+
+        `needs` says of each whether it is asked for, `factors` is J of each step if `run` knew it.
+        """
         last, stacked = given
+        needs_start, *needs = needs
         by_kind = {
-            kind: [g for k, g in zip(self.kinds, stacked, strict=True) if k == kind and g is not None]
+            kind: [g for k, g in zip(self._kinds, stacked, strict=True) if k == kind and g is not None]
             for kind in ('before', 'after')
         }
         total = _sum(by_kind['after'], after)
         back = _sum(by_kind['before'], after) if by_kind['before'] else None
         wanted = {v for v, need in zip(self._sources, needs, strict=True) if need}
-        if self._affine is not None and 'other' not in self.kinds and self._affine.adds_only(wanted):
+        if self._affine is not None and 'other' not in self._kinds and self._affine.adds_only(wanted):
             named = dict(zip(self._sources, sources, strict=True))
-            total, start = self._accumulate(total, self._affine.factor(carry, named), back, last)
+            if factors is None:
+                factors = steps_of(self._affine.factor(*sources), after)
+            total, start = self._accumulate(total, factors, back, last, needs_start=needs_start)
             found = self._affine.gradients(total, named, wanted)
             return start, [found.get(value) for value in self._sources]
-        first = carry.unsqueeze(0)
-        before = torch.cat([after[1:], first] if self.reverse else [first, after[:-1]])
+        before = self._before(carry, after)
         with torch.enable_grad():
             before = before.requires_grad_()
             leaves = [s.detach().requires_grad_(need) for s, need in zip(sources, needs, strict=True)]
             carries, *others = self._batched(before, *leaves)
-        other_grads = [g for kind, g in zip(self.kinds, stacked, strict=True) if kind == 'other']
+        other_grads = [g for kind, g in zip(self._kinds, stacked, strict=True) if kind == 'other']
         made = [(o, g) for o, g in zip(others, other_grads, strict=True) if g is not None and o.requires_grad]
-        diagonal = _gradient([(carries, torch.ones_like(carries))], before)
+        if factors is None:
+            diagonal = _gradient([(carries, torch.ones_like(carries))], before)
+            factors = None if diagonal is None else diagonal.unbind(0)
         passed = _gradient(made, before)
         if passed is not None:
             back = passed if back is None else back + passed
-        total, start = self._accumulate(total, diagonal, back, last)
+        total, start = self._accumulate(total, factors, back, last, needs_start=needs_start)
         roots = [(carries, total), *made] if carries.requires_grad else made
         if not wanted or not roots:
             return start, [None] * len(leaves)
@@ -118,28 +163,35 @@ class DiagonalLoop:
         return start, [next(found) if need else None for need in needs]
 
     def _accumulate(
-        self, given: Tensor, diagonal: Tensor | None, back: Tensor | None, last: Tensor | None
+        self,
+        given: Tensor,
+        factors: Sequence[Tensor] | None,
+        back: Tensor | None,
+        last: Tensor | None,
+        *,
+        needs_start: bool,
     ) -> tuple[Tensor, Tensor | None]:
-        """From `given`, what stacked carries pass back: the gradients of all carries, and that of the first."""
+        """From `given`, what stacked carries pass back: the gradients of all carries, that of the first if asked."""
         order = list(range(len(given)))
-        if not self.reverse:
+        if not self._reverse:
             order.reverse()
         if back is not None:
             given = given.clone(memory_format=torch.contiguous_format)
-            given[1:].add_(back[:-1]) if self.reverse else given[:-1].add_(back[1:])
+            given[1:].add_(back[:-1]) if self._reverse else given[:-1].add_(back[1:])
         start = None if back is None else back[order[-1]]
         if last is not None:
             given = given.clone(memory_format=torch.contiguous_format)
             given[order[0]].add_(last)
-        if diagonal is None:
+        if factors is None:
             return given, start
         # Not over `given`, which others may read.
         total = torch.empty(given.shape, dtype=given.dtype, device=given.device)
         rows, sources = total.unbind(0), given.unbind(0)
-        factors = diagonal.unbind(0) if diagonal.dim() == total.dim() else (diagonal,) * len(total)
         rows[order[0]].copy_(sources[order[0]])
         for later, earlier in pairwise(order):
             torch.addcmul(sources[earlier], factors[later], rows[later], out=rows[earlier])
+        if not needs_start:
+            return total, None
         passed = factors[order[-1]] * rows[order[-1]]
         return total, passed if start is None else passed.add_(start)
 
@@ -165,8 +217,8 @@ def _gradient(roots: list[tuple[Tensor, Tensor]], of: Tensor) -> Tensor | None:
 class _Loop(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, loop: DiagonalLoop, carry: Tensor, *sources: Tensor) -> tuple[Tensor, ...]:
-        last, after, stacked = loop.run(carry, sources)
-        ctx.loop = loop
+        last, after, stacked, factors = loop.run(carry, sources)
+        ctx.loop, ctx.factors = loop, factors
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(carry, after, *sources)
         return (last, *stacked)
@@ -176,6 +228,6 @@ class _Loop(torch.autograd.Function):
     def backward(ctx: Any, *given: Tensor | None) -> tuple[Any, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         last, *stacked = given
         carry, after, *sources = ctx.saved_tensors
-        needs = ctx.needs_input_grad[2:]
-        start, found = ctx.loop.gradients(carry, after, sources, needs, (last, stacked))
-        return (None, start if ctx.needs_input_grad[1] else None, *found)
+        needs = ctx.needs_input_grad[1:]
+        start, found = ctx.loop.gradients(carry, after, sources, needs, (last, stacked), ctx.factors)
+        return (None, start if needs[0] else None, *found)

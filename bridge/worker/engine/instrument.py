@@ -13,6 +13,7 @@ from srwm.worker.engine.acting import in_place_calls
 from srwm.worker.engine.build import NODE, SCAN, build_module, take
 from srwm.worker.engine.calls import Lowering
 from srwm.worker.engine.checkpoint import Checkpoint
+from srwm.worker.engine.folded import Combine
 from srwm.worker.engine.graphs import Graph
 from srwm.worker.engine.ranges import Place, Ranges
 from srwm.worker.engine.scan import Scan
@@ -73,6 +74,12 @@ def _held(node: NodeSpec, place: Place, ranges: Ranges, device: torch.device) ->
     parts = (scan.invariant, scan.hoisted, scan.core, scan.row_step, scan.sunk)
     for part in filter(None, parts):
         _name_nodes(part, body, place, ranges, device)
+
+    def named(index: int, step: Combine) -> Combine:
+        inner = Place(place.hash, (*place.path, index))
+        return ranges.around(_name(body, body.nodes[index], inner), inner, step, counts=True)
+
+    scan.name_steps(named)
     return scan
 
 

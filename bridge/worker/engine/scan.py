@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from srwm.worker.engine.affine import Affine
 from srwm.worker.engine.build import build_part, first_values
 from srwm.worker.engine.calls import DTYPES
 from srwm.worker.engine.diagonal import DiagonalLoop, is_diagonal
+from srwm.worker.engine.folded import Combine
 from srwm.worker.engine.fuse import fuse_linear
 from srwm.worker.engine.plain_calls import plain_calls
 from srwm.worker.engine.rows import into_row
@@ -105,6 +106,10 @@ class Scan(torch.nn.Module):
         )
         self.invariant_in = sorted(reads['invariant'] & given)
         self.invariant = build_part(body, plan.invariant, self.invariant_in, self.invariant_out, device)
+        self._kept: dict[int, Tensor] | None = None
+        """The invariant part, where it depends on nothing and no result is made of it: the same at every call."""
+        if not self.invariant_in and not made['invariant'].intersection(outputs):
+            self._kept = _call(self.invariant, [], self.invariant_out, {})
 
         constant = (given - set(range(self.num_carry + self.num_xs))) | made['invariant']
         self.hoisted_out = sorted(made['hoisted'] & (reads['core'] | reads['sunk'] | set(outputs)))
@@ -139,15 +144,24 @@ class Scan(torch.nn.Module):
         others = [v for v, kind in zip(self.core_stacked, kinds, strict=True) if kind == 'other']
         batched = self._batched(plan.core, [0, *self.core_in], [self.outputs[0], *others], self.constant)
         self.row_step = into_row(self.core)
-        affine = Affine(self.body, plan.core, first_values(self.body), self.stepped)
+        self._last_node = next(i for i in plan.core if self.outputs[0] in plan.results[i])
+        affine = Affine(
+            self.body, plan.core, first_values(self.body), self.core_in, self.stepped, self.device
+        )
         return DiagonalLoop(
             self._steps,
             batched.forward,
             kinds,
             self.core_in,
             affine if affine.holds() else None,
+            length=self.length,
             reverse=self.reverse,
         )
+
+    def name_steps(self, around: Callable[[int, Combine], Combine]) -> None:
+        """Puts a function around each folded step, which stands for the node that makes the next carry: its index."""
+        if self._diagonal is not None and self._diagonal.folds:
+            self._diagonal.combine = around(self._last_node, self._diagonal.combine)
 
     def _batched(self, nodes: list[int], inputs: list[int], outputs: list[int], constant: set[int]) -> Any:
         """The part for all steps at once: vmap over every input that has a time dimension, traced flat."""
@@ -177,7 +191,10 @@ class Scan(torch.nn.Module):
     def forward(self, *arguments: Tensor) -> tuple[Tensor, ...]:
         """See the class."""
         values: dict[int, Tensor] = dict(enumerate(arguments))
-        values.update(_call(self.invariant, self.invariant_in, self.invariant_out, values))
+        if self._kept is None:
+            values.update(_call(self.invariant, self.invariant_in, self.invariant_out, values))
+        else:
+            values.update(self._kept)
         values.update(_call(self.hoisted, self.hoisted_in, self.hoisted_out, values))
         carries, stacked = self._loop(values)
         values.update(zip(self.core_stacked, stacked, strict=True))
@@ -187,9 +204,14 @@ class Scan(torch.nn.Module):
     def _loop(self, values: dict[int, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         carries = [values[v] for v in range(self.num_carry)]
         sources = [values[v] for v in self.core_in]
-        if self._diagonal is not None and _wants_gradients([*carries, *sources]):
-            last, *stacked = self._diagonal(carries[0], sources)
-            return [last], stacked
+        # While a part of another scan is made batched, its calls must be seen one by one.
+        if self._diagonal is not None and not torch._C._are_functorch_transforms_active():
+            if torch.is_grad_enabled() and any(value.requires_grad for value in (*carries, *sources)):
+                last, *stacked = self._diagonal(carries[0], sources)
+                return [last], stacked
+            if self._diagonal.folds:
+                last, _, stacked, _ = self._diagonal.run(carries[0], sources)
+                return [last], stacked
         return self._looped(carries, sources)[:2]
 
     def _steps(self, carry: Tensor, sources: Sequence[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
@@ -250,15 +272,6 @@ class Scan(torch.nn.Module):
         if value not in self.constant:
             return values[value]
         return values[value].unsqueeze(0).expand(self.length, *values[value].shape)
-
-
-def _wants_gradients(tensors: Sequence[Tensor]) -> bool:
-    """Not while a part of another scan is made batched: its calls must be seen one by one."""
-    return (
-        torch.is_grad_enabled()
-        and any(tensor.requires_grad for tensor in tensors)
-        and not torch._C._are_functorch_transforms_active()
-    )
 
 
 _PARTS = ('invariant', 'hoisted', 'core', 'sunk')
