@@ -1,12 +1,13 @@
-/** Environment sections as scripts write them: the keys that differ from the defaults. */
+/** Sections as scripts write them, of environments and of the hardware: the keys that differ from the defaults. */
 import { z } from 'zod';
 import { gameFaults } from './consistency.ts';
-import { environments } from './defaults.ts';
+import { environments, paper } from './defaults.ts';
 import { leavesOf, type EnvironmentOptions } from './overrides.ts';
 import { resolveWith } from './resolve.ts';
-import { environmentSchema, type EnvironmentConfig } from './schema.ts';
+import { configSchema, environmentSchema, type Config, type EnvironmentConfig } from './schema.ts';
 
 const section = z.strictObject({ environment: environmentSchema });
+const machine = z.strictObject({ hardware: configSchema.shape.hardware });
 
 function environmentOf<K extends EnvironmentConfig['kind']>(
   kind: K,
@@ -53,4 +54,10 @@ export function recall(
   options: EnvironmentOptions<'recall'> = {},
 ): Extract<EnvironmentConfig, { kind: 'recall' }> {
   return environmentOf('recall', 'recall({...})', options);
+}
+
+/** @throws SrwmError CONFIG_INVALID with every fault at once. */
+export function hardwareOf(options: Partial<Config['hardware']>, who: string): Config['hardware'] {
+  const assignments = leavesOf('hardware', options, who);
+  return resolveWith(machine, { hardware: paper.hardware }, who, assignments, () => []).value.hardware;
 }

@@ -2,7 +2,7 @@
 export { presets } from './api.ts';
 export type { Assignment } from './assignment.ts';
 export { algorithms, cores, encoders } from './defaults.ts';
-export { catchGame, procgen, recall } from './environments.ts';
+export { catchGame, hardwareOf, procgen, recall } from './environments.ts';
 export type { Game } from './games.ts';
 export { loopConfig, type LoopSettings } from './loops.ts';
 export type { EnvironmentOptions, Overrides } from './overrides.ts';

@@ -165,7 +165,7 @@ function faultsOf(
     .map((name) => (typeof name === 'number' ? `[${name}]` : String(name)))
     .join('.')
     .replaceAll('.[', '[');
-  const text = `${key} ${wording(issue.message)}, got ${JSON.stringify(value) ?? 'nothing'} (set by ${sourceOf(path, overridden, base)}).`;
+  const text = `${key === '' ? 'config' : key} ${wording(issue.message)}, got ${JSON.stringify(value) ?? 'nothing'} (set by ${sourceOf(path, overridden, base)}).`;
   return [{ code: 'CONFIG_INVALID', text }];
 }
 

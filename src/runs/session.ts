@@ -1,5 +1,5 @@
 /** A worker to compute with, from a script. */
-import type { Config } from '../config/index.ts';
+import { hardwareOf, type Config } from '../config/index.ts';
 import { setUpForScript } from '../setup/index.ts';
 import { Session } from '../train/index.ts';
 
@@ -15,14 +15,11 @@ export interface SessionOptions {
  * A worker to compute with. Close it, or write `await using`.
  *
  * @example await using session = await openSession(); const { y } = await session.compute(graph, { x });
- * @throws SrwmError SETUP_*, WORKER_START, WORKER_DEVICE
+ * @throws SrwmError CONFIG_INVALID, SETUP_*, WORKER_START, WORKER_DEVICE
  */
 export async function openSession(options: SessionOptions = {}): Promise<Session> {
   const { device = 'auto', threads = 'auto', signal } = options;
+  const hardware = hardwareOf({ device, threads }, 'openSession({...})');
   const places = await setUpForScript(signal);
-  return Session.start(
-    places,
-    { device, threads, precision: 'float32' },
-    { logFile: null, ...(signal && { signal }) },
-  );
+  return Session.start(places, hardware, { logFile: null, ...(signal && { signal }) });
 }

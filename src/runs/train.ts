@@ -54,6 +54,19 @@ export interface Run extends AsyncIterable<RunEvent>, PromiseLike<RunResult> {
   readonly folder: string;
 }
 
+const OPTIONS = ['folder', 'signal', 'onUpdate', 'onEvent'] as const satisfies (keyof TrainOptions)[];
+
+/** A misspelt listener would never be called, without a word. */
+function requireOptions(options: TrainOptions): void {
+  const unknown = Object.keys(options).filter((name) => !(OPTIONS as readonly string[]).includes(name));
+  if (unknown.length === 0) return;
+  throw new SrwmError(
+    'CONFIG_UNKNOWN_KEY',
+    `train: options must be of ${OPTIONS.join(', ')}, got ${unknown.join(', ')}.`,
+    { remedy: 'Keys of the configuration belong to the preset: presets.tiny({ seed: 7 }).' },
+  );
+}
+
 /**
  * Trains a configuration, or a definition with parts of your own, in a run directory. Iterate it for every event, the
  * last of which is `run_end`; or await it for its result. It does nothing until one of both. Sets the machine up first
@@ -65,6 +78,7 @@ export interface Run extends AsyncIterable<RunEvent>, PromiseLike<RunResult> {
  */
 export function train(what: Config | RunDefinition, options: TrainOptions = {}): Run {
   const { config, own } = definitionOf(what) ?? { config: what as Config, own: {} };
+  requireOptions(options);
   const resolved = resolveConfig(config, 'script', [], ownNames(own));
   const folder = path.resolve(options.folder ?? newRunFolder(nameOf(resolved.config)));
   const stop = options.signal ?? new AbortController().signal;

@@ -10,6 +10,7 @@ import {
   initializationOf,
   observationsOf,
   valueSpecs,
+  shown,
   type Graph,
   type InputSpecs,
   type Observation,
@@ -210,6 +211,7 @@ export class Session implements AsyncDisposable {
   async put<D extends HostTensor['dtype']>(
     tensor: HostTensor & { readonly dtype: D },
   ): Promise<TensorHandle<D>> {
+    requireTensor('put', tensor);
     const id = this.#nextHandle();
     await this.call('put', { handles: [id] }, [tensor]);
     return new TensorHandle(this, id, tensor);
@@ -220,8 +222,10 @@ export class Session implements AsyncDisposable {
    * `seed`. Returns how many numbers they are.
    *
    * @example await session.createParameters('net', [act, update], 7)
+   * @throws SrwmError CONFIG_INVALID when `seed` is no whole number from 0.
    */
   async createParameters(set: string, graphs: readonly Graph[], seed: number): Promise<number> {
+    requireSeed(seed);
     const declared = graphs
       .flatMap(({ declarations }) => declarations)
       .map((one) => [one.name, one] as const);
@@ -309,7 +313,24 @@ function bind(inputs: Readonly<Record<string, HostTensor | TensorHandle | bigint
   const bindings = Object.entries(inputs).map(([name, value]): [string, Binding] => {
     if (typeof value === 'bigint') return [name, key(value)];
     if (value instanceof TensorHandle) return [name, handle(value.id)];
+    requireTensor(`input "${name}"`, value);
     return [name, frame(tensors.push(value) - 1)];
   });
   return { inputs: Object.fromEntries(bindings), tensors };
+}
+
+/** JavaScript lets through what no worker could read: a list, a graph's own tensor, nothing. */
+function requireTensor(who: string, value: unknown): void {
+  if (typeof value === 'object' && value !== null && 'data' in value && ArrayBuffer.isView(value.data))
+    return;
+  throw new SrwmError(
+    'GRAPH_INPUT',
+    `${who}: must be a tensor of numbers, a handle or a key, got ${shown(value)}.`,
+    { remedy: 'Write fromArray([1, 2, 3]).' },
+  );
+}
+
+function requireSeed(seed: number): void {
+  if (Number.isSafeInteger(seed) && seed >= 0) return;
+  throw new SrwmError('CONFIG_INVALID', `createParameters: seed must be a whole number from 0, got ${seed}.`);
 }

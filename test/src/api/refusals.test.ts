@@ -113,6 +113,18 @@ test.each<[string, () => unknown, string, RegExp]>([
     'CONFIG_INVALID',
     /got 3/,
   ],
+  [
+    'an unknown option of a run',
+    () => srwm.train(srwm.presets.tiny(), any({ onupdate: 3 })),
+    'CONFIG_UNKNOWN_KEY',
+    /got onupdate/,
+  ],
+  [
+    'no configuration',
+    () => srwm.train(any(undefined)),
+    'CONFIG_INVALID',
+    /^config must be object, got nothing/,
+  ],
   ['numbers among booleans', () => srwm.fromArray(any([1, true])), 'PROTOCOL_TENSOR', /got both/],
 ])('%s', (_, call, code, message) => {
   expect(call).toThrow(expect.objectContaining({ code }) as Error);
@@ -131,4 +143,15 @@ test.each<[string, object, RegExp]>([
       message: expect.stringMatching(message) as string,
     });
   }
+});
+
+test.each<[object, RegExp]>([
+  [{ device: 'tpu' }, /hardware\.device must be auto, cpu or cuda:N, got "tpu"/],
+  [{ threads: 0 }, /hardware\.threads .*got 0/],
+])('a session with %j', async (options, message) => {
+  const opened = srwm.openSession(any(options));
+  await expect(opened).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringMatching(message) as string,
+  });
 });

@@ -122,6 +122,15 @@ test.skipIf(python === null)(
     expect(await rejection(session.compute(graph, { x: wrong, y: wrong }))).toMatchObject({
       code: 'GRAPH_INPUT',
     });
+    // What only JavaScript lets through.
+    for (const list of [[1, 2], undefined, { data: [1] }] as never[]) {
+      const text = expect.stringContaining('must be a tensor of numbers') as string;
+      const refused = { code: 'GRAPH_INPUT', message: text };
+      expect(await rejection(session.compute(graph, { x: list, y: wrong }))).toMatchObject(refused);
+      expect(await rejection(session.put(list))).toMatchObject(refused);
+    }
+    for (const seed of [-1, 0.5, NaN])
+      expect(await rejection(session.createParameters('p', [], seed))).toMatchObject({ code: 'CONFIG_INVALID' });
     await session.close();
     expect(await rejection(kept.z.toArray())).toMatchObject({ code: 'WORKER_CLOSED' });
   },
