@@ -130,7 +130,9 @@ test.skipIf(python === null)(
       expect(await rejection(session.put(list))).toMatchObject(refused);
     }
     for (const seed of [-1, 0.5, NaN])
-      expect(await rejection(session.createParameters('p', [], seed))).toMatchObject({ code: 'CONFIG_INVALID' });
+      expect(await rejection(session.createParameters('p', [], seed))).toMatchObject({
+        code: 'CONFIG_INVALID',
+      });
     await session.close();
     expect(await rejection(kept.z.toArray())).toMatchObject({ code: 'WORKER_CLOSED' });
   },
