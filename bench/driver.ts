@@ -18,9 +18,15 @@ export class Driver implements AsyncDisposable {
   readonly #answers: AsyncIterator<string>;
   readonly #log = new LogTail(null, undefined);
   readonly #name: string;
+  readonly #signal: AbortSignal;
 
-  private constructor(name: string, child: ChildProcessByStdio<Writable, Readable, Readable>) {
+  private constructor(
+    name: string,
+    child: ChildProcessByStdio<Writable, Readable, Readable>,
+    signal: AbortSignal,
+  ) {
     this.#name = name;
+    this.#signal = signal;
     this.#child = child;
     this.#answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     createInterface({ input: child.stderr }).on('line', (line) => this.#log.add(line));
@@ -30,7 +36,7 @@ export class Driver implements AsyncDisposable {
 
   /** Starts `python -m drivers.<name>`. */
   static start(name: string, place: Place): Driver {
-    return new Driver(name, startPython([`drivers.${name}`], place));
+    return new Driver(name, startPython([`drivers.${name}`], place), place.signal);
   }
 
   /** Sends one command and returns its checked answer. Throws with the Python traceback where it failed. */
@@ -41,8 +47,10 @@ export class Driver implements AsyncDisposable {
   ): Promise<T> {
     this.#child.stdin.write(`${JSON.stringify({ command, arguments: parameters })}\n`);
     const { value, done } = await this.#answers.next();
-    if (done === true)
+    if (done === true) {
+      this.#signal.throwIfAborted();
       throw new Error(`drivers.${this.#name} ended at "${command}": ${this.#log.lines.join('\n')}`);
+    }
     const answer = answerSchema.parse(JSON.parse(value));
     if ('error' in answer) throw new Error(`drivers.${this.#name} failed at "${command}": ${answer.error}`);
     return schema.parse(answer.result);
@@ -75,12 +83,15 @@ export function startPython(
     },
     {},
   );
-  return spawn(places.python, ['-m', ...words], {
+  const child = spawn(places.python, ['-m', ...words], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
     signal,
     killSignal: 'SIGKILL',
   });
+  // An abort is told here too; whoever waits for an answer sees the end of them, and why.
+  child.on('error', () => undefined);
+  return child;
 }
 
 export const pairSchema = z.object({ ours: z.number(), rival: z.number() });
