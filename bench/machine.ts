@@ -10,6 +10,8 @@ import { Driver } from './driver.ts';
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
+  /** Vector instructions of the processor as torch names them: AVX2, AVX512, ... */
+  readonly vectors: string;
   readonly memory_gib: number;
   readonly platform: string;
   readonly device: string;
@@ -24,6 +26,7 @@ export type Versions = Readonly<Record<string, string>>;
 const describedSchema = z.object({
   versions: z.record(z.string(), z.string()),
   devices: z.array(z.string()).min(1),
+  vectors: z.string(),
 });
 
 /** Asks Python and Node; the device is the first GPU where there is one. */
@@ -31,12 +34,13 @@ export async function describeMachine(
   bench: Omit<Bench, 'device'>,
 ): Promise<{ readonly machine: Machine; readonly versions: Versions }> {
   await using driver = Driver.start('describe', bench);
-  const { versions, devices } = await driver.call(describedSchema, 'describe');
+  const { versions, devices, vectors } = await driver.call(describedSchema, 'describe');
   const manifest = readFileSync(path.join(packageFolder(), 'package.json'), 'utf8');
   return {
     machine: {
       cpu: cpus()[0]?.model ?? 'unknown',
       cores: cpus().length,
+      vectors,
       memory_gib: Math.round(totalmem() / 2 ** 30),
       platform: `${process.platform} ${process.arch}`,
       device: devices.length > 1 ? 'cuda:0' : 'cpu',

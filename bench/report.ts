@@ -15,7 +15,7 @@ export interface Report {
 export function table({ machine, results, skipped }: Report): string {
   const width = Math.max(0, ...[...results, ...skipped].map(({ name }) => name.length));
   return [
-    `${machine.cpu}, ${machine.cores} cores, ${machine.device_name}, ${machine.threads} threads, load ${machine.load_average}`,
+    `${machine.cpu}, ${machine.cores} cores, ${machine.vectors}, ${machine.device_name}, ${machine.threads} threads, load ${machine.load_average}`,
     ...results.map((row) => `${row.name.padEnd(width)}  ${figures(row)}`),
     ...skipped.map(({ name, reason }) => `${name.padEnd(width)}  skipped: ${reason}`),
   ].join('\n');

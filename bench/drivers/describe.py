@@ -19,7 +19,9 @@ def describe() -> dict[str, Any]:
         'torch': str(torch.__version__),
         'numpy': numpy.__version__,
     }
-    return {'versions': versions, 'devices': devices, 'threads': torch.get_num_threads()}
+    # What torch's own kernels use, "AVX2" or "AVX512": ratios on one do not hold on the other.
+    vectors = torch.backends.cpu.get_cpu_capability()
+    return {'versions': versions, 'devices': devices, 'vectors': vectors}
 
 
 if __name__ == '__main__':

@@ -23,6 +23,7 @@ const report: Report = {
     platform: 'linux x64',
     device: 'cpu',
     device_name: 'cpu',
+    vectors: 'AVX2',
     threads: 2,
     load_average: 0.1,
   },
@@ -97,7 +98,7 @@ test('knows every row that has a goal to reach, under its stable name', () => {
 
 test('prints missed goals and skipped rows as such', () => {
   expect(table(report)).toMatchInlineSnapshot(`
-    "a processor, 2 cores, cpu, 2 threads, load 0.1
+    "a processor, 2 cores, AVX2, cpu, 2 threads, load 0.1
     update/srwm  1.04x [1.01, 1.07]  goal <= 1.03 MISSED  ours 1.04, rival 1 s
     env/procgen  skipped: ProcGen runs on Linux x86-64 only"
   `);
