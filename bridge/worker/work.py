@@ -18,9 +18,8 @@ Reply: TypeAlias = tuple[dict[str, Any], list[WireTensor]]
 
 # Frames up to this size are copied: libzmq may put them at odd addresses, and a view pins the whole batch.
 COPY_BELOW_BYTES = 65536
-# As plain numbers: an enum's operators are Python functions.
+# As a plain number: an enum's operators are Python functions.
 SEND_MORE = int(zmq.SNDMORE)
-AT_ONCE = int(zmq.DONTWAIT)
 # Without pyzmq's own layer in Python, which looks at options that nobody has set: half of what sending takes.
 send_frame = zmq.backend.Socket.send
 
@@ -90,16 +89,14 @@ def encode(
 
 def receive(socket: zmq.Socket) -> list[Buffer]:
     """Frames of one message: large tensor frames as writable views, everything else as copies."""
-    frames: list[Buffer] = [socket.recv()]
-    try:
-        # All frames of a message come at once; the caller refuses one that has no second.
-        frame = socket.recv(AT_ONCE, copy=False)
-    except zmq.Again:
-        return frames
-    frames.append(frame.bytes)
     # A frame object knows whether another follows it; to ask the socket takes as long as to receive.
+    frame = socket.recv(copy=False)
+    frames: list[Buffer] = [frame.bytes]
     while frame.more:
         frame = socket.recv(copy=False)
+        if len(frames) < 2:
+            frames.append(frame.bytes)
+            continue
         view = frame.buffer
         frames.append(bytearray(view) if view.nbytes < COPY_BELOW_BYTES else view)
     return frames

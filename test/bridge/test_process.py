@@ -122,6 +122,17 @@ def test_garbage_on_the_work_channel_is_answered_and_survived(greeted):
     assert greeted.receive(greeted.work)[1]['id'] == 9
 
 
+def test_a_message_of_one_frame_takes_nothing_of_the_next(greeted):
+    # Both wait behind the first, so that the worker finds them one after the other at once.
+    greeted.request(1, ['sleep', '0.5'])
+    greeted.work.send_multipart([b'worker', encode_preamble(Kind.REQUEST, EPOCH, 1)])
+    greeted.request(2, ['nothing'])
+    assert greeted.receive(greeted.work)[1]['id'] == 1
+    kind, error = greeted.receive(greeted.work)
+    assert (kind, error['error']['code']) == (Kind.ERROR, 'PROTOCOL_HEADER')
+    assert greeted.receive(greeted.work)[1]['id'] == 2
+
+
 def test_a_request_of_an_earlier_session_is_dropped(greeted):
     header = {'id': 1, 'verb': 'release', 'deadline_ms': None, 'body': {'handles': ['x']}, 'tensors': []}
     stale = [encode_preamble(Kind.REQUEST, EPOCH - 1, 2), msgspec.msgpack.encode(header)]
