@@ -1,7 +1,15 @@
 /** The agent: encoder, clipped reward, core, policy head and baseline head. */
-import { SrwmError } from '../../bridge/protocol/errors.ts';
 import { checkFeatures, checkCoreResult } from './checks.ts';
-import { cat, scope, shown, where, type Tensor } from '../graph/index.ts';
+import {
+  captureCallSite,
+  cat,
+  GraphError,
+  scope,
+  shown,
+  where,
+  type CallSite,
+  type Tensor,
+} from '../graph/index.ts';
 import { linear } from '../nn/index.ts';
 import type { CoreState, SequenceCore } from './cores.ts';
 import type { Encoder } from './encoders.ts';
@@ -94,12 +102,12 @@ export interface PolicyParts {
  * An agent from parts of your own; what is left out comes from the configuration. The number of actions is known
  * when the environment opens. For another structure write a function from `PolicyContext` to `Policy` yourself.
  *
- * @throws SrwmError CONFIG_INVALID when a part has no such name, or there is no such initialization.
+ * @throws GraphError GRAPH_ARGUMENT when a part has no such name, or there is no such initialization.
  *
  * @example impala({ env: catchGame(), policy: policy({ core: stepCore('leaky', { size: 128 }, step) }) })
  */
 export function policy(parts: PolicyParts = {}): PolicyDefinition {
-  requireParts(parts);
+  requireParts(parts, captureCallSite(policy));
   const { initialization, ...own } = parts;
   return (context) =>
     actorCritic({ ...context, ...(initialization && { scheme: schemes[initialization] }), ...own });
@@ -107,21 +115,20 @@ export function policy(parts: PolicyParts = {}): PolicyDefinition {
 
 const PARTS = ['encoder', 'core', 'initialization', 'policyGain'] as const satisfies (keyof PolicyParts)[];
 
-function requireParts(parts: PolicyParts): void {
+function requireParts(parts: PolicyParts, site: CallSite): void {
+  const refuse = (requirement: string): never => {
+    throw new GraphError(
+      'GRAPH_ARGUMENT',
+      `policy({...}): ${requirement}.`,
+      'See docs/writing-a-model.md.',
+      site,
+    );
+  };
   const unknown = Object.keys(parts).filter((name) => !(PARTS as readonly string[]).includes(name));
-  if (unknown.length > 0) {
-    throw new SrwmError(
-      'CONFIG_INVALID',
-      `policy({...}): parts must be of ${PARTS.join(', ')}, got ${unknown.join(', ')}.`,
-    );
-  }
+  if (unknown.length > 0) refuse(`parts must be of ${PARTS.join(', ')}, got ${unknown.join(', ')}`);
   const { initialization } = parts;
-  if (initialization !== undefined && !Object.hasOwn(schemes, initialization)) {
-    throw new SrwmError(
-      'CONFIG_INVALID',
-      `policy({...}): "initialization" must be of ${Object.keys(schemes).join(', ')}, got ${shown(initialization)}.`,
-    );
-  }
+  if (initialization !== undefined && !Object.hasOwn(schemes, initialization))
+    refuse(`"initialization" must be of ${Object.keys(schemes).join(', ')}, got ${shown(initialization)}`);
 }
 
 /**

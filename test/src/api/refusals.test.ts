@@ -92,6 +92,8 @@ test.each<[string, () => unknown, string, RegExp]>([
   ],
   ['an objective without a function', () => objective('l', any(3)), 'GRAPH_ARGUMENT', /got 3/],
   ['a transform without a function', () => gradientTransform('g', any({})), 'GRAPH_ARGUMENT', /an object/],
+  ['an unknown part of a policy', () => srwm.policy(any({ coree: core })), 'GRAPH_ARGUMENT', /got coree/],
+  ['an unknown scheme', () => srwm.policy(any({ initialization: 'he' })), 'GRAPH_ARGUMENT', /got "he"/],
 ])('%s', (_, call, code, message) => {
   expect(call).toThrow(expect.objectContaining({ code }) as Error);
   expect(call).toThrow(message);
@@ -99,8 +101,6 @@ test.each<[string, () => unknown, string, RegExp]>([
 });
 
 test.each<[string, () => unknown, string, RegExp]>([
-  ['an unknown part of a policy', () => srwm.policy(any({ coree: core })), 'CONFIG_INVALID', /got coree/],
-  ['an unknown scheme', () => srwm.policy(any({ initialization: 'he' })), 'CONFIG_INVALID', /got "he"/],
   [
     'an unknown part of a run',
     () => srwm.defineRun(srwm.presets.tiny(), any({ head: 1 })),

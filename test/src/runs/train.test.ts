@@ -98,7 +98,7 @@ test.skipIf(python === null)(`loops yield every update and return the end (${nee
 test.each<[string, () => unknown, string]>([
   ['no gradients', () => undefined, 'must return gradients by parameter name, got undefined'],
   ['one tensor', () => zeros([2]), 'must return gradients by parameter name, got a tensor'],
-  ['a number', () => ({ w: 1 }), 'the gradient of "w" must be a tensor, got number'],
+  ['a number', () => ({ w: 1 }), 'the gradient of "w" must be a tensor, got 1'],
 ])('a transform that returns %s is refused at its line', (_, program, message) => {
   const loss = trace('loss', { x: tensorSpec([2]) }, ({ x }) => ({
     loss: x.mul(parameter('w', [2], constant(1))).mean(),
