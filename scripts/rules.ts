@@ -37,9 +37,15 @@ export function algorithmWords(): string[] {
 
 // Built from parts, so that this file does not find itself.
 const MACHINE = new RegExp(`(^|[^A-Za-z0-9._-])/(${['root', 'work', 'farm'].join('|')})/`);
-// What names a package server, whichever it is: npm's address of a package, pip's of an index or a file. Single
-// letters stand in brackets, so that no line here is such an address.
-const REGISTRY = /"resolved"[:]|index[-]url|find[-]links|https?[:][/]{2}\S+[.](tgz|whl|zip|tar[.]gz)\b/;
+// What names a package server, whichever it is: npm's key for where a package came from, pip's options, a packed file.
+const PACKED = ['tgz', 'whl', 'zip', 'tar\\.gz'].join('|');
+const SERVER_WORDS = [
+  ['"resolved', '":'],
+  ['index', '-url'],
+  ['find', '-links'],
+  ['https?:', '//\\S+\\.', `(${PACKED})\\b`],
+];
+const REGISTRY = new RegExp(SERVER_WORDS.map((parts) => parts.join('')).join('|'));
 
 /** Returns machine paths anywhere and registry addresses in lock files. */
 export function machinePaths(): string[] {
