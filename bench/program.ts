@@ -22,7 +22,7 @@ export type Core = 'feed_forward' | 'srwm';
 export const CORES: readonly Core[] = ['feed_forward', 'srwm'];
 
 /** What ProcGen offers, known without a worker. */
-export const SPACES = { observationShape: [64, 64, 3], numActions: 15 } as const;
+export const SPACES = { observationShape: [64, 64, 3], observationDtype: 'uint8', numActions: 15 } as const;
 
 const PREFIX = 'unroll/';
 

@@ -95,10 +95,18 @@ export function declaredIn(graph: Graph): { readonly name: string; readonly shap
 export function spacesOf(environment: ResolvedConfig['config']['environment']): Spaces {
   switch (environment.kind) {
     case 'procgen':
-      return { observationShape: [64, 64, 3], numActions: PROCGEN_ACTIONS };
+      return { observationShape: [64, 64, 3], observationDtype: 'uint8', numActions: PROCGEN_ACTIONS };
     case 'catch':
-      return { observationShape: [environment.rows, environment.columns, 3], numActions: CATCH_ACTIONS };
+      return {
+        observationShape: [environment.rows, environment.columns, 3],
+        observationDtype: 'uint8',
+        numActions: CATCH_ACTIONS,
+      };
     case 'recall':
-      return { observationShape: [environment.numCues], numActions: environment.numCues };
+      return {
+        observationShape: [environment.numCues],
+        observationDtype: 'uint8',
+        numActions: environment.numCues,
+      };
   }
 }

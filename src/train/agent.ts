@@ -6,6 +6,7 @@ import {
   trace,
   unobserved,
   zeros,
+  type Dtype,
   type Graph,
   type Tensor,
 } from '../graph/index.ts';
@@ -30,13 +31,15 @@ import type { OwnParts } from './own.ts';
 
 /** What an environment offers: the worker says so when a pool is opened. */
 export interface Spaces {
+  /** Of one observation, without time and batch. */
   readonly observationShape: readonly number[];
+  readonly observationDtype: Dtype;
   readonly numActions: number;
 }
 
 export interface Agent extends Spaces {
   readonly policy: Policy;
-  /** Black images instead of what the environment shows. */
+  /** Zeros instead of what the environment shows. */
   readonly blank: boolean;
 }
 
@@ -80,7 +83,7 @@ function coreOf(model: ModelConfig, bptt: TrainConfig['bptt']): SequenceCore {
 /** Graph inputs of a policy over T steps of B slots; core states are named `state/...`. */
 export function policySpecs(agent: Agent, time: number, batch: number) {
   return {
-    observation: tensorSpec([time, batch, ...agent.observationShape], 'uint8'),
+    observation: tensorSpec([time, batch, ...agent.observationShape], agent.observationDtype),
     reward: tensorSpec([time, batch]),
     is_first: tensorSpec([time, batch], 'bool'),
     ...stateSpecs(agent, batch),
@@ -106,7 +109,7 @@ export function applyPolicy(agent: Agent, inputs: Readonly<Record<string, Tensor
   const state = Object.fromEntries(
     stateNames(agent).map((name) => [name, inputs[`state/${name}`] as Tensor]),
   );
-  const seen = agent.blank ? zeros(observation.shape, 'uint8') : observation;
+  const seen = agent.blank ? zeros(observation.shape, observation.dtype) : observation;
   return agent.policy.apply({ observation: seen, reward, isFirst, state });
 }
 

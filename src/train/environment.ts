@@ -65,6 +65,7 @@ export async function openPool(session: Session, name: string, spec: PoolSpec): 
     numEnvs: reply.num_envs,
     games: reply.games,
     observationShape: reply.observation_shape,
+    observationDtype: reply.observation_dtype,
     numActions: reply.num_actions,
   };
 }

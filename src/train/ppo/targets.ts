@@ -19,7 +19,7 @@ export const REWARD_SCALE = ['running', 'mean', 'variance', 'count'] as const;
 export function targetsGraph(agent: Agent, config: PpoConfig, time: number, batch: number): Graph {
   const inputs = {
     ...policySpecs(agent, 1, batch),
-    all_observations: tensorSpec([time + 1, batch, ...agent.observationShape], 'uint8'),
+    all_observations: tensorSpec([time + 1, batch, ...agent.observationShape], agent.observationDtype),
     all_rewards: tensorSpec([time + 1, batch]),
     all_is_first: tensorSpec([time + 1, batch], 'bool'),
     action: tensorSpec([time, batch], 'int64'),

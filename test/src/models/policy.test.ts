@@ -30,11 +30,21 @@ describe('parameter counts', () => {
 });
 
 const BATCH = 4;
-const SPACES = { observationShape: [3, 3, 3], numActions: 3 };
+const SPACES = { observationShape: [3, 3, 3], observationDtype: 'uint8' as const, numActions: 3 };
 const models: Readonly<Record<string, ModelConfig>> = {
   feed_forward: { ...presets.tiny().model, core: { kind: 'feed_forward' } },
   srwm: presets.tiny().model,
 };
+
+it('takes observations of the dtype that the environment says', () => {
+  const graph = actGraph(
+    agentOf(presets.tiny().model, 'unroll', { ...SPACES, observationDtype: 'float32' }, false),
+    BATCH,
+    'greedy',
+  );
+  expect(graph.spec.inputs.find(({ name }) => name === 'observation')?.dtype).toBe('float32');
+  expect(graph.text()).not.toContain('uint8');
+});
 
 describe.skipIf(python === null)(`policies (${needsPython})`, () => {
   let session: Session;

@@ -18,8 +18,8 @@ describe.skipIf(python === null)(`spaces known without a worker (${needsPython})
     const { environment } = tiny(...sets).config;
     const pool = await openPool(session, 'asked', poolSpec(environment, 3, places.procgenLibrary));
     await session.call('close_pool', { pool: 'asked' });
-    const { observationShape, numActions } = pool;
-    expect({ observationShape, numActions }).toEqual(spacesOf(environment));
+    const { observationShape, observationDtype, numActions } = pool;
+    expect({ observationShape, observationDtype, numActions }).toEqual(spacesOf(environment));
     expect(pool.numEnvs).toBe(environment.numEnvs);
   }
 

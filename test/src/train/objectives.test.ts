@@ -33,7 +33,12 @@ const model = {
   encoder: { kind: 'mlp', sizes: [8], scale: 0.01, shift: 0 },
   initialization: 'torch',
 };
-const agent = agentOf(model as typeof base.model, 'unroll', { observationShape: [5], numActions: A }, false);
+const agent = agentOf(
+  model as typeof base.model,
+  'unroll',
+  { observationShape: [5], observationDtype: 'uint8' as const, numActions: A },
+  false,
+);
 
 const count = (T + 1) * B;
 const record = {
