@@ -10,7 +10,7 @@ import {
   type CallSite,
   type Tensor,
 } from '../graph/index.ts';
-import { linear } from '../nn/index.ts';
+import { clipRewards, linear, type RewardClipping } from '../nn/index.ts';
 import type { CoreState, SequenceCore } from './cores.ts';
 import type { Encoder } from './encoders.ts';
 import { schemes, type InitializationScheme, type SchemeName } from './schemes.ts';
@@ -42,7 +42,18 @@ export interface Policy {
   readonly apply: (inputs: PolicyInputs) => PolicyOutputs;
 }
 
-export interface PolicyOptions {
+/** Whether and how the agent hears the reward of the transition that led to an observation. */
+export interface RewardHearing {
+  /** How the reward is bounded before the core sees it; `absent`: the core sees the features alone. */
+  readonly rewardInput: RewardClipping | 'absent';
+  /**
+   * What is heard with an episode's first observation, whose reward belongs to the former episode: nothing, or that
+   * reward, as in the released code of Irie et al. 2022.
+   */
+  readonly rewardAtReset: 'zero' | 'former_episode';
+}
+
+export interface PolicyOptions extends RewardHearing {
   readonly encoder: Encoder;
   readonly core: SequenceCore;
   readonly numActions: number;
@@ -52,8 +63,8 @@ export interface PolicyOptions {
 }
 
 /**
- * Features of every frame at once, then [features, clip(reward, -1, 1)] through the core, then two linear heads.
- * The reward of an episode's first observation belongs to the former episode and enters as 0.
+ * Features of every frame at once, then [features, bounded reward] through the core, then two linear heads.
+ * The reward of an episode's first observation belongs to the former episode and enters as 0 unless told otherwise.
  */
 export function actorCritic(options: PolicyOptions): Policy {
   const { encoder, core, numActions, scheme } = options;
@@ -64,8 +75,9 @@ export function actorCritic(options: PolicyOptions): Policy {
       const [time, batch] = isFirst.shape as [number, number];
       const features = encoder(observation.reshape([time * batch, ...observation.shape.slice(2)]));
       checkFeatures(features, time * batch);
-      const clipped = where(isFirst, 0, reward.clamp(-1, 1)).unsqueeze(-1);
-      const x = cat([features.reshape([time, batch, features.size(-1)]), clipped], -1);
+      const heard = rewardFeature(options, reward, isFirst);
+      const seen = features.reshape([time, batch, features.size(-1)]);
+      const x = heard === null ? seen : cat([seen, heard], -1);
       const { y, state: next } = core.apply(x, isFirst, state);
       checkCoreResult(y, next, [time, batch], core.stateShapes(batch));
       return scope('head', () => ({
@@ -75,6 +87,13 @@ export function actorCritic(options: PolicyOptions): Policy {
       }));
     },
   };
+}
+
+/** [T, B, 1], or null where the agent hears no reward. */
+function rewardFeature(hearing: RewardHearing, reward: Tensor, isFirst: Tensor): Tensor | null {
+  if (hearing.rewardInput === 'absent') return null;
+  const bounded = clipRewards(reward, hearing.rewardInput);
+  return (hearing.rewardAtReset === 'zero' ? where(isFirst, 0, bounded) : bounded).unsqueeze(-1);
 }
 
 /** What an agent is made for, and the parts that its configuration gives it. */

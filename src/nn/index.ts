@@ -1,3 +1,4 @@
 /** Layers and how their parameters start. */
 export * from './initializers.ts';
 export * from './layers.ts';
+export * from './rewards.ts';

@@ -60,6 +60,8 @@ export function agentOf(
     encoder: own.encoder ?? encoderOf(model, scheme),
     core: own.core ?? coreOf(model, bptt),
     policyGain: model.policyGain,
+    rewardInput: model.rewardInput,
+    rewardAtReset: model.rewardAtReset,
   });
   return { ...spaces, blank, policy };
 }

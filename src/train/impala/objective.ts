@@ -1,6 +1,7 @@
 /** IMPALA's loss (Espeholt et al. 2018, section 4.2) as one traced program over an unroll. */
 import { tensorSpec, trace, type Graph, type Tensor } from '../../graph/index.ts';
 import type { ImpalaConfig } from '../../config/index.ts';
+import { clipRewards } from '../../nn/index.ts';
 import {
   applyObjective,
   baselineLoss,
@@ -59,8 +60,7 @@ export function impalaObjective(
     const values = baseline.slice(0, 0, time);
     const targetLogProbability = logProbabilities(targetLogits, action);
     const behaviourLogProbability = logProbabilities(behaviourLogits, action);
-    const raw = reward.slice(0, 1);
-    const rewards = config.rewardClipping === 'abs_one' ? raw.clamp(-1, 1) : raw;
+    const rewards = clipRewards(reward.slice(0, 1), config.rewardClipping);
     const discounts = isFirst.slice(0, 1).logicalNot().to('float32').mul(config.discount);
     const bootstrapValue = baseline.select(0, time);
     if (own !== undefined) {

@@ -101,6 +101,34 @@ describe.skipIf(python === null)(`policies (${needsPython})`, () => {
       expect(large).not.toEqual(await act(agent, { reward: [0.9, -0.9, 0.9, -0.9] }));
     });
 
+    it('hears what the former episode ended with where the leak of the released code is asked for', async () => {
+      const leaky = agentOf({ ...model, rewardAtReset: 'former_episode' }, 'unroll', SPACES, false);
+      const first = { isFirst: [1, 1, 1, 1] };
+      const silent = await act(leaky, { ...first, reward: [0, 0, 0, 0] });
+      const loud = await act(leaky, { ...first, reward: [5, -5, 0.5, 100] });
+      expect(silent).toEqual(await act(agent, first));
+      expect(largestDifference(loud, silent)).toBeGreaterThan(1e-4);
+      expect(loud).toEqual(await act(leaky, { ...first, reward: [1, -1, 0.5, 1] }));
+    });
+
+    it('hears rewards as they are where nothing bounds them', async () => {
+      const raw = agentOf({ ...model, rewardInput: 'none' }, 'unroll', SPACES, false);
+      expect(await act(raw, { reward: [1, -1, 0.5, 0] })).toEqual(
+        await act(agent, { reward: [1, -1, 0.5, 0] }),
+      );
+      const large = await act(raw, { reward: [5, -5, 1.5, -100] });
+      expect(large).not.toEqual(await act(raw, { reward: [1, -1, 1, -1] }));
+    });
+
+    it('hears no reward at all where it is absent, and has no weights for it', () => {
+      const deaf = agentOf({ ...model, rewardInput: 'absent' }, 'unroll', SPACES, false);
+      const widths = (who: Agent) =>
+        actGraph(who, BATCH, 'greedy').spec.parameters.map(({ shape }) => shape.at(-1));
+      // 64 features and the reward.
+      expect(widths(agent)).toContain(65);
+      expect(widths(deaf)).not.toContain(65);
+    });
+
     it('sees black images when it is blank, and still hears rewards', async () => {
       const blank = agentOf(model, 'unroll', SPACES, true);
       const black = await act(agent, { observation: Array<number>(BATCH * 27).fill(0) });

@@ -16,6 +16,7 @@ import {
   needsPython,
   python,
   startSession,
+  tensor,
 } from '../../support/session.ts';
 
 const parametersOf = (graph: Graph) =>
@@ -58,12 +59,28 @@ describe('a layer', () => {
   });
 });
 
+const rewardsSeen = [-10, -4, -1, -0.2, 0, 0.04, 1, 3, 10, 1000];
+const bounds: Readonly<Record<nn.RewardClipping, (reward: number) => number>> = {
+  abs_one: (reward) => Math.max(-1, Math.min(1, reward)),
+  soft_asymmetric: (reward) => (reward < 0 ? 0.3 : 1) * Math.tanh(reward / 5) * 5,
+  none: (reward) => reward,
+};
+
 describe.skipIf(python === null)(`an initializer (${needsPython})`, () => {
   let session: Session;
   beforeAll(async () => {
     session = await startSession();
   });
   afterAll(() => session?.close());
+
+  it.each(Object.entries(bounds))('rewards bounded by %s are its formula', async (clipping, formula) => {
+    const inputs = { rewards: tensorSpec([rewardsSeen.length]) };
+    const graph = trace('clip', inputs, (given) => ({
+      bounded: nn.clipRewards(given.rewards, clipping as nn.RewardClipping),
+    }));
+    const { bounded } = await computeNumbers(session, graph, { rewards: tensor(rewardsSeen) });
+    for (const [i, reward] of rewardsSeen.entries()) expect(bounded?.[i]).toBeCloseTo(formula(reward), 5);
+  });
 
   async function start(initializer: Initializer, shape: readonly number[], key = 9n): Promise<number[]> {
     const graph = trace('start', { key: keySpec }, (given) => ({ w: initializer(shape, given.key) }));
