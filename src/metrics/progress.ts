@@ -1,4 +1,5 @@
 /** Where the time of a run goes, and how its returns develop. */
+import { normalizedReturn } from './score-ranges.ts';
 import { estimate, type Estimate } from './statistics.ts';
 
 /** Seconds since the start of this process's part of the run, by what they were spent on. */
@@ -29,7 +30,7 @@ export class Stopwatch {
   }
 }
 
-/** The last returns of training episodes, by game. */
+/** The last returns of some episodes. */
 export class RecentReturns {
   readonly #window: number;
   readonly #returns: number[];
@@ -51,5 +52,49 @@ export class RecentReturns {
   /** null before the first finished episode. */
   get estimate(): Estimate | null {
     return this.#returns.length === 0 ? null : estimate(this.#returns);
+  }
+}
+
+/** The last returns of training episodes, game by game: those of games with short episodes do not crowd out others. */
+export class ReturnsByGame {
+  readonly #window: number;
+  readonly #games = new Map<string, RecentReturns>();
+
+  constructor(window: number, former: Readonly<Record<string, readonly number[]>> = {}) {
+    this.#window = window;
+    for (const [game, returns] of Object.entries(former))
+      this.#games.set(game, new RecentReturns(window, returns));
+  }
+
+  add(game: string, episodeReturn: number): void {
+    const returns = this.#games.get(game) ?? new RecentReturns(this.#window);
+    this.#games.set(game, returns);
+    returns.add(episodeReturn);
+  }
+
+  get values(): Readonly<Record<string, readonly number[]>> {
+    return this.#of(({ values }) => values);
+  }
+
+  /** Of every game that has finished an episode. */
+  get estimates(): Readonly<Record<string, Estimate>> {
+    return this.#of(({ values }) => estimate(values));
+  }
+
+  /** The mean over `games` of their normalised mean returns; null until each has finished an episode, or without constants. */
+  normalized(games: readonly string[], distributionMode: string | null): number | null {
+    const { estimates } = this;
+    const scores = games.map((game) => {
+      const mean = estimates[game]?.mean;
+      return mean === undefined ? null : normalizedReturn(mean, game, distributionMode);
+    });
+    return scores.length > 0 && scores.every((score) => score !== null)
+      ? scores.reduce((sum, score) => sum + score, 0) / scores.length
+      : null;
+  }
+
+  #of<T>(get: (returns: RecentReturns) => T): Readonly<Record<string, T>> {
+    const games = [...this.#games].sort(([a], [b]) => (a < b ? -1 : 1));
+    return Object.fromEntries(games.map(([game, returns]) => [game, get(returns)]));
   }
 }

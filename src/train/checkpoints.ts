@@ -31,6 +31,7 @@ export interface Counters {
   readonly envSteps: number;
   readonly seconds: number;
   readonly recentReturns: readonly number[];
+  readonly returnsByGame: Readonly<Record<string, readonly number[]>>;
 }
 
 interface Manifest {

@@ -30,8 +30,12 @@ export interface Update {
   /** Updates since the parameters that collected this data. */
   readonly policy_lag: number;
   readonly env_steps_per_second: number;
-  /** Of the last 200 training episodes; null before the first one ends. */
+  /** Of the last 200 training episodes of all games together; null before the first one ends. */
   readonly episode_return: Estimate | null;
+  /** Of the last 200 training episodes of each game that has finished one. */
+  readonly episode_returns: Readonly<Record<string, Estimate>>;
+  /** Mean over the games of their normalised mean returns; null before each game has one, and without constants. */
+  readonly normalized_return: number | null;
   readonly shares: TimeShares;
 }
 

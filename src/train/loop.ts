@@ -1,17 +1,14 @@
 /** The training loop: collect an unroll, learn from it, say what happened; checkpoints at borders between unrolls. */
 import type { Config } from '../config/index.ts';
 import { checkLoss } from '../graph/index.ts';
-import { RecentReturns, Stopwatch } from '../metrics/index.ts';
-import { latestCheckpoint, restoreCheckpoint, writeCheckpoint, type Counters } from './checkpoints.ts';
+import { latestCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoints.ts';
 import type { Debugged, RunEnd, RunEvent, Update } from './events.ts';
-import { makeParts, SET, type Parts } from './parts.ts';
+import { makeParts, type Parts } from './parts.ts';
+import { Progress } from './progress.ts';
 import type { OwnParts } from './own.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { Places, Session } from './session.ts';
 import { randomKey } from './streams.ts';
-
-const RETURN_WINDOW = 200;
-const FRESH: Counters = { updates: 0, unrolls: 0, envSteps: 0, seconds: 0, recentReturns: [] };
 
 export interface LoopOptions {
   readonly session: Session;
@@ -32,7 +29,7 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
   const parts = await makeParts(session, config, options.places, checkpoint === null, options.own);
   if (checkpoint !== null) await restoreCheckpoint(session, checkpoint, parts.contents);
   for (const graph of parts.graphs) run.writeGraph(graph);
-  const progress = new Progress(config, parts, checkpoint?.counters ?? FRESH, session);
+  const progress = new Progress(config, parts, checkpoint?.counters ?? null, session);
   run.dropRowsBeyond(progress.updates);
   for (const graph of parts.algorithm.graphs) {
     if (graph.spec.outputs.some(({ name }) => name === 'loss')) warnings.push(...checkLoss(graph, 'loss'));
@@ -72,7 +69,7 @@ export async function* updateLoop(
 ): AsyncGenerator<Update, RunEnd> {
   const { session, config, stop } = options;
   const parts = await makeParts(session, config, options.places, true, options.own);
-  const progress = new Progress(config, parts, FRESH, session);
+  const progress = new Progress(config, parts, null, session);
   while (progress.envSteps < config.train.totalEnvSteps && !stop.aborted) {
     for await (const event of unrollAndLearn(parts, config, progress)) {
       if (event.type === 'update') yield event;
@@ -111,105 +108,4 @@ async function* unrollAndLearn(
     throw error;
   }
   progress.unrolls += 1;
-}
-
-/** The counters of a run and the events made from them. */
-class Progress {
-  updates: number;
-  unrolls: number;
-  envSteps: number;
-  readonly watch = new Stopwatch();
-  readonly #config: Config;
-  readonly #parts: Parts;
-  readonly #session: Session;
-  readonly #secondsBefore: number;
-  readonly #envStepsAtStart: number;
-  readonly #bridgeAtStart: number;
-  readonly #returns: RecentReturns;
-
-  constructor(config: Config, parts: Parts, from: Counters, session: Session) {
-    this.#config = config;
-    this.#parts = parts;
-    this.#session = session;
-    this.updates = from.updates;
-    this.unrolls = from.unrolls;
-    this.envSteps = from.envSteps;
-    this.#envStepsAtStart = from.envSteps;
-    this.#bridgeAtStart = session.worker.statistics.bridgeSeconds;
-    this.#secondsBefore = from.seconds;
-    this.#returns = new RecentReturns(RETURN_WINDOW, from.recentReturns);
-    parts.learner.version = from.updates;
-  }
-
-  get seconds(): number {
-    return this.#secondsBefore + this.watch.seconds;
-  }
-
-  get counters(): Counters {
-    const { updates, unrolls, envSteps, seconds } = this;
-    return { updates, unrolls, envSteps, seconds, recentReturns: this.#returns.values };
-  }
-
-  collected(
-    unroll: {
-      readonly episodes: readonly { readonly episode_return: number }[];
-      readonly act_seconds: number;
-      readonly env_seconds: number;
-    },
-    envSteps: number,
-  ): void {
-    this.envSteps += envSteps;
-    this.watch.add('act', unroll.act_seconds);
-    this.watch.add('env', unroll.env_seconds);
-    for (const episode of unroll.episodes) this.#returns.add(episode.episode_return);
-  }
-
-  startEvent(run: string, device: string): RunEvent {
-    return {
-      type: 'run_start',
-      run,
-      seed: this.#config.seed,
-      device,
-      parameters: this.#parts.parameterCount,
-      updates: this.updates,
-      env_steps: this.envSteps,
-      total_env_steps: this.#config.train.totalEnvSteps,
-      kernels: this.#session.kernels,
-    };
-  }
-
-  updateEvent(
-    update: {
-      readonly losses: Readonly<Record<string, number>>;
-      readonly gradNorm: number;
-      readonly learningRate: number;
-    },
-    policyLag: number,
-  ): Update {
-    return {
-      type: 'update',
-      index: this.updates++,
-      env_steps: this.envSteps,
-      seconds: this.seconds,
-      losses: update.losses,
-      grad_norm: update.gradNorm,
-      learning_rate: update.learningRate,
-      policy_lag: policyLag,
-      env_steps_per_second: (this.envSteps - this.#envStepsAtStart) / this.watch.seconds,
-      episode_return: this.#returns.estimate,
-      shares: this.watch.shares(this.#session.worker.statistics.bridgeSeconds - this.#bridgeAtStart),
-    };
-  }
-
-  async endEvent(run: string): Promise<RunEnd> {
-    return {
-      type: 'run_end',
-      run,
-      updates: this.updates,
-      env_steps: this.envSteps,
-      seconds: this.seconds,
-      parameters_sha256: (await this.#session.call('digest', { set: SET })).sha256,
-      finished: this.envSteps >= this.#config.train.totalEnvSteps,
-    };
-  }
 }

@@ -1,6 +1,6 @@
 /** Means with intervals, and the numbers of a run's status line. */
 import { describe, expect, it } from 'vitest';
-import { estimate, RecentReturns, Stopwatch } from '../../../src/metrics/index.ts';
+import { estimate, RecentReturns, ReturnsByGame, Stopwatch } from '../../../src/metrics/index.ts';
 
 /** n values with mean 0 and sample variance 1, or as close as n odd allows. */
 function spread(count: number): number[] {
@@ -66,6 +66,28 @@ describe('recent returns', () => {
     recent.add(3);
     expect(recent.values).toEqual([2, 3]);
     expect(former).toEqual([1, 2]);
+  });
+});
+
+describe('returns by game', () => {
+  it('keep the last of each game, however many episodes another one has', () => {
+    const returns = new ReturnsByGame(3);
+    for (let i = 0; i < 100; i++) returns.add('leaper', 1.5);
+    for (const value of [1, 2, 3, 4]) returns.add('bigfish', value);
+    expect(returns.values).toEqual({ bigfish: [2, 3, 4], leaper: [1.5, 1.5, 1.5] });
+    expect(returns.estimates['bigfish']).toMatchObject({ count: 3, mean: 3 });
+    expect(new ReturnsByGame(3, returns.values).values).toEqual(returns.values);
+  });
+
+  it('are normalised as the mean over games once each game has an episode', () => {
+    const returns = new ReturnsByGame(3);
+    returns.add('leaper', 10);
+    expect(returns.normalized(['bigfish', 'leaper'], 'easy')).toBeNull();
+    returns.add('bigfish', 20.5);
+    expect(returns.normalized(['bigfish', 'leaper'], 'easy')).toBeCloseTo((0.5 + 1) / 2, 12);
+    expect(returns.normalized(['bigfish', 'leaper'], 'hard')).toBeCloseTo((20.5 / 40 + 1) / 2, 12);
+    expect(returns.normalized(['bigfish', 'leaper'], 'memory')).toBeNull();
+    expect(returns.normalized(['catch'], null)).toBeNull();
   });
 });
 

@@ -114,5 +114,7 @@ export function course(folder: string): unknown[] {
     learning_rate: row.learning_rate,
     policy_lag: row.policy_lag,
     episode_return: row.episode_return,
+    episode_returns: row.episode_returns,
+    normalized_return: row.normalized_return,
   }));
 }
