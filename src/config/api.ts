@@ -1,6 +1,9 @@
 /** Presets as scripts see them: functions that take the keys that differ. */
+import { SrwmError } from '../../bridge/protocol/errors.ts';
 import { assignmentsOf, type Overrides } from './overrides.ts';
+import type { Game } from './games.ts';
 import { presetNamed } from './presets.ts';
+import { procgenSingle, SINGLE_MODES, type SingleMode } from './procgen-presets.ts';
 import { resolveConfig } from './resolve.ts';
 import type { Config } from './schema.ts';
 
@@ -22,10 +25,29 @@ interface Tiny extends Omit<Usual, 'environment' | 'encoder'> {
   readonly encoder: 'mlp';
 }
 
+/** What `presets.procgenSingle` takes: the game, its mode, and what differs. */
+export interface SingleGame {
+  readonly game: Game;
+  /** 200 levels of easy, 500 of the others. Default: easy. */
+  readonly mode?: SingleMode;
+}
+
 function preset(name: string, call: string, overrides: object): Config {
-  const base = presetNamed(name).config();
+  return changed(name, presetNamed(name).config(), call, overrides);
+}
+
+function changed(name: string, base: Config, call: string, overrides: object): Config {
   const assignments = assignmentsOf(overrides, call);
   return assignments.length === 0 ? base : resolveConfig(base, `preset ${name}`, assignments).config;
+}
+
+function requireMode(mode: string, call: string): void {
+  if (Object.hasOwn(SINGLE_MODES, mode)) return;
+  throw new SrwmError(
+    'CONFIG_INVALID',
+    `${call}: "mode" must be of ${Object.keys(SINGLE_MODES).join(', ')}, got ${JSON.stringify(mode)}.`,
+    { remedy: 'For other modes set environment.distributionMode on presets.procgenEasy.' },
+  );
 }
 
 /**
@@ -45,6 +67,20 @@ export const presets = {
   /** The paper's six easy games and network. */
   procgenEasy: (overrides: Overrides<Easy> = {}): Config =>
     preset('procgen-easy', 'presets.procgenEasy({...})', overrides),
+  /** The paper's four games of the memory distribution, 500 levels. */
+  procgenMemory: (overrides: Overrides<Easy> = {}): Config =>
+    preset('procgen-memory', 'presets.procgenMemory({...})', overrides),
+  /**
+   * One game with the paper's network and learner.
+   *
+   * @example presets.procgenSingle({ game: 'bigfish', mode: 'hard', model: { core: { kind: 'feed_forward' } } })
+   */
+  procgenSingle: ({ game, mode = 'easy', ...overrides }: SingleGame & Overrides<Easy>): Config => {
+    const call = 'presets.procgenSingle({...})';
+    requireMode(mode, call);
+    const name = `${mode === 'easy' ? 'procgen-single' : `procgen-${mode}`}/${game}`;
+    return resolveConfig(changed(name, procgenSingle(game, mode), call, overrides), call, []).config;
+  },
   /** The toy game catch: seconds. */
   tiny: (overrides: Overrides<Tiny> = {}): Config => preset('tiny', 'presets.tiny({...})', overrides),
 } as const;

@@ -124,7 +124,14 @@ export const paper: Config = {
     bptt: 'unroll',
   },
   environment: environments.procgen,
-  model: { encoder: encoders.impala_resnet, core: cores.srwm, initialization: 'torch', policyGain: 1 },
+  model: {
+    encoder: encoders.impala_resnet,
+    core: cores.srwm,
+    initialization: 'torch',
+    policyGain: 1,
+    rewardInput: 'abs_one',
+    rewardAtReset: 'zero',
+  },
   checkpoint: { everyUpdates: 1000, keep: 3 },
   evaluation: {
     atEnd: false,

@@ -6,7 +6,7 @@ export { catchGame, hardwareOf, procgen, recall } from './environments.ts';
 export type { Game } from './games.ts';
 export { loopConfig, type LoopSettings } from './loops.ts';
 export type { EnvironmentOptions, Overrides } from './overrides.ts';
-export { presetList, presetNamed, type Preset } from './presets.ts';
+export { presetList, presetNamed, presetRows, type Preset } from './presets.ts';
 export { parseAssignment, resolveConfig, type ResolvedConfig } from './resolve.ts';
 export { configSchema } from './schema.ts';
 export type * from './schema.ts';

@@ -2,6 +2,7 @@
 import { distance } from 'fastest-levenshtein';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import { algorithms, cores, encoders, environments, optimizers, paper } from './defaults.ts';
+import { families, procgenEasy, procgenMemory } from './procgen-presets.ts';
 import type { Config } from './schema.ts';
 
 export interface Preset {
@@ -9,11 +10,8 @@ export interface Preset {
   readonly kind: Config['algorithm']['kind'];
   readonly summary: string;
   readonly config: () => Config;
-}
-
-/** The paper's six games of the easy distribution, its network and its optimizer. */
-function procgenEasy(): Config {
-  return paper;
+  /** Of presets that differ only in their game: the name that stands for all of them, and what they share. */
+  readonly family?: { readonly name: string; readonly summary: string };
 }
 
 /** A toy game in seconds: the smallest run that must learn. */
@@ -32,6 +30,7 @@ function tiny(): Config {
     },
     environment: environments.catch,
     model: {
+      ...paper.model,
       encoder: encoders.mlp,
       core: {
         ...cores.srwm,
@@ -75,6 +74,7 @@ function quickstart(): Config {
       useMonochromeAssets: true,
     },
     model: {
+      ...paper.model,
       encoder: encoders.patch_conv,
       core: {
         ...cores.srwm,
@@ -130,6 +130,21 @@ export const presetList: readonly Preset[] = [
     config: procgenEasy,
   },
   {
+    name: 'procgen-memory',
+    kind: 'impala',
+    summary: "the paper's four games of the memory distribution, 500 levels; wants a GPU",
+    config: procgenMemory,
+  },
+  ...families.flatMap(({ prefix, kind, summary, games, config }) =>
+    games.map((game) => ({
+      name: `${prefix}/${game}`,
+      kind,
+      summary: `${game}: ${summary}`,
+      config: () => config(game),
+      family: { name: `${prefix}/<game>`, summary },
+    })),
+  ),
+  {
     name: 'tiny',
     kind: 'ppo',
     summary: 'the toy game catch, seconds on one core, any platform',
@@ -137,13 +152,24 @@ export const presetList: readonly Preset[] = [
   },
 ];
 
+/** One entry a preset or family, for people. */
+export function presetRows(): readonly Pick<Preset, 'name' | 'kind' | 'summary'>[] {
+  const rows = presetList.map(({ name, kind, summary, family }) => ({
+    kind,
+    ...(family ?? { name, summary }),
+  }));
+  return [...new Map(rows.map((row) => [row.name, row])).values()];
+}
+
 /** @throws SrwmError CONFIG_UNKNOWN_PRESET naming the nearest. */
 export function presetNamed(name: string): Preset {
   const found = presetList.find((preset) => preset.name === name);
   if (found !== undefined) return found;
   throw new SrwmError(
     'CONFIG_UNKNOWN_PRESET',
-    `preset: must be one of ${presetList.map((preset) => preset.name).join(', ')}, got "${name}".`,
+    `preset: must be one of ${presetRows()
+      .map((row) => row.name)
+      .join(', ')}, got "${name}".`,
     {
       remedy: `Did you mean "${nearest(
         name,

@@ -14,7 +14,9 @@ const impala = z.strictObject({
   clipPgRhoThreshold: rate,
   baselineCost: rate,
   entropyCost: rate,
-  rewardClipping: z.enum(['abs_one', 'none']),
+  rewardClipping: z
+    .enum(['abs_one', 'soft_asymmetric', 'none'])
+    .meta(doc('Of the rewards that are learnt from; what the network hears is model.rewardInput.')),
   normalizeAdvantages: z.boolean(),
   reduction: z.enum(['sum', 'mean']).meta(doc('Over the [T, B] elements of a loss; the paper sums.')),
 });
@@ -135,6 +137,12 @@ const model = z.strictObject({
   core: z.discriminatedUnion('kind', [feedForward, srwm]),
   initialization: z.enum(['torch', 'he_orthogonal']),
   policyGain: z.number().positive().meta(doc('Start of the policy head under he_orthogonal.')),
+  rewardInput: z
+    .enum(['abs_one', 'soft_asymmetric', 'none', 'absent'])
+    .meta(doc('How the last reward is bounded before the core hears it; absent = it hears none.')),
+  rewardAtReset: z
+    .enum(['zero', 'former_episode'])
+    .meta(doc("With an episode's first observation; the released code hands over the former episode's.")),
 });
 
 const evaluation = z.strictObject({

@@ -106,6 +106,20 @@ def test_every_slot_has_one_host_and_hosts_cost_about_the_same(games, envs, host
         assert max(costs) - min(costs) <= max(GAME_MICROSECONDS[game] for game in games)
 
 
+@pytest.mark.parametrize(
+    ('games', 'each'),
+    [
+        (('bigfish', 'fruitbot', 'maze', 'leaper', 'plunder', 'starpilot'), 8),
+        (('dodgeball', 'heist', 'maze', 'miner'), 12),
+    ],
+)
+def test_the_papers_48_slots_are_dealt_out_in_the_order_of_the_list(games, each, spec_of):
+    parsed = parse_spec(spec_of('procgen', games=list(games), num_envs=48, library='/nowhere'))
+    assert parsed.games[: len(games)] == games
+    assert {game: parsed.games.count(game) for game in games} == dict.fromkeys(games, each)
+    assert parsed.games == games * each
+
+
 def test_an_unknown_game_lists_all_games(spec_of):
     with pytest.raises(EnvError) as caught:
         open_pool_of_package(spec_of('procgen', games=['maze', 'pong', 'doom'], library='/nowhere'))

@@ -33,6 +33,9 @@ expectType<Config>()(
 presets.procgenEasy({ train: { batchSize: 16, optimizer: { kind: 'adam', beta1: 0.5 } } });
 presets.tiny({ rows: 10, model: { core: { modelDim: 16 }, encoder: { sizes: [32, 32] } } });
 presets.tiny({ model: { core: { kind: 'feed_forward' } }, evaluation: { blindSearch: { rounds: 1 } } });
+expectType<Config>()(presets.procgenSingle({ game: 'miner', mode: 'hard', numLevels: 100 }));
+// @ts-expect-error: no such mode
+presets.procgenSingle({ game: 'miner', mode: 'memory' });
 // @ts-expect-error: no game of this name
 presets.procgenEasy({ games: ['bigfsh'] });
 // @ts-expect-error: no key of this name

@@ -8,12 +8,13 @@ export const presets: Command = {
   options: [],
   examples: ['presets', 'presets --json'],
   run: async ({ output }) => {
-    const { presetList } = await import('../../config/index.ts');
+    const { presetList, presetRows } = await import('../../config/index.ts');
     const rows = presetList.map(({ name, kind, summary }) => ({ name, kind, summary }));
-    const width = Math.max(...rows.map(({ name }) => name.length));
+    const listed = presetRows();
+    const width = Math.max(...listed.map(({ name }) => name.length));
     output.result(
       rows,
-      rows
+      listed
         .map(({ name, kind, summary }) => `${name.padEnd(width)}  ${kind.padEnd(6)}  ${summary}`)
         .join('\n'),
     );

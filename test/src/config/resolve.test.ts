@@ -33,7 +33,9 @@ describe('a preset', () => {
   it('is suggested when its name is misspelt', () => {
     const error = refusal(() => presetNamed('quikstart'));
     expect(error.code).toBe('CONFIG_UNKNOWN_PRESET');
-    expect(error.message).toContain('quickstart, procgen-small, procgen-easy, tiny, got "quikstart"');
+    expect(error.message).toContain(
+      'quickstart, procgen-small, procgen-easy, procgen-memory, procgen-single/<game>,',
+    );
     expect(error.remedy).toContain('Did you mean "quickstart"?');
   });
 
