@@ -13,6 +13,7 @@ const OF_SRC = {
   setup: [],
   python: ['graph', 'setup'],
   runs: ['graph', 'inspect', 'config', 'metrics', 'train', 'evaluate', 'setup'],
+  sweeps: ['config', 'metrics', 'train', 'runs', 'setup'],
   api: ['config', 'models', 'objectives'],
 };
 const OF_BRIDGE = {
@@ -29,6 +30,7 @@ const OF_BRIDGE = {
   setup: ['protocol'],
   python: ['client', 'protocol'],
   runs: ['client', 'protocol'],
+  sweeps: ['protocol'],
   api: [],
 };
 

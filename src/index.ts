@@ -324,6 +324,7 @@ export {
   type RunResult,
   type TrainOptions,
 } from './runs/index.ts';
+export { defineSweep, sweep, type SweepDefinition, type SweepReport } from './sweeps/index.ts';
 export {
   fromArray,
   HostArray,

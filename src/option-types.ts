@@ -52,6 +52,14 @@ export type {
 } from './objectives/index.ts';
 export type { EvaluateOptions, LoopParts, SessionOptions } from './runs/index.ts';
 export type {
+  PlannedRun,
+  SweepFailure,
+  SweepGroup,
+  SweepMeasure,
+  SweepOptions,
+  SweepRow,
+} from './sweeps/index.ts';
+export type {
   Checkpointed,
   ComputeInputs,
   ComputeOptions,

@@ -43,6 +43,16 @@ export const driverCodes = {
     remedy: 'Run "srwm doctor" to see what is missing.',
   },
 
+  SWEEP_INVALID: {
+    meaning: 'What was given is no sweep.',
+    remedy:
+      'Write defineSweep({ runs: { name: presets.tiny() }, grid: { key: [values] }, seeds: [1, 2, 3] }).',
+  },
+  SWEEP_CHANGED: {
+    meaning: 'A sweep was changed so that a run it has trained already would be another one.',
+    remedy: 'Choose another folder, or undo the change; new seeds, runs and grid values may be added.',
+  },
+
   CLI_UNKNOWN_COMMAND: { meaning: 'No command has this name.', remedy: 'Run "srwm --help" for the list.' },
   CLI_UNKNOWN_OPTION: {
     meaning: 'The command has no such option.',

@@ -609,6 +609,12 @@ REMEDIES: dict[str, str] = {
     ),
     'PYTHON_CLOSED': 'Await every call before the end of its "await using" and before closePython().',
     'PYTHON_START': 'Run "srwm doctor" to see what is missing.',
+    'SWEEP_INVALID': (
+        'Write defineSweep({ runs: { name: presets.tiny() }, grid: { key: [values] }, seeds: [1, 2, 3] }).'
+    ),
+    'SWEEP_CHANGED': (
+        'Choose another folder, or undo the change; new seeds, runs and grid values may be added.'
+    ),
     'CLI_UNKNOWN_COMMAND': 'Run "srwm --help" for the list.',
     'CLI_UNKNOWN_OPTION': 'Run the command with --help for its options.',
     'CLI_MISSING_COMMAND': 'Run "srwm --help" for the list.',

@@ -42,7 +42,7 @@ export interface TargetOptions {
   readonly types: boolean;
 }
 
-const SCRIPT = /\.(ts|mts|js|mjs)$/;
+export const SCRIPT = /\.(ts|mts|js|mjs)$/;
 
 /** @throws CONFIG_UNKNOWN_PRESET, CONFIG_FILE, CONFIG_TYPES, CONFIG_INVALID, CONFIG_UNKNOWN_KEY, RUN_OWN_PARTS */
 export async function targetOf(word: string, { sets, cwd, types }: TargetOptions): Promise<Target> {

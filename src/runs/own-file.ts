@@ -8,13 +8,19 @@ import { definitionOf, type RunDefinition } from './definition.ts';
 import { loadModule } from './module.ts';
 
 /** What `config.json` says of own parts; nothing when there are none. */
-export function ownRecord(folder: string, own: OwnParts, file: string | null): { readonly own?: OwnRecord } {
+export function ownRecord(
+  folder: string,
+  own: OwnParts,
+  file: string | null,
+  entry?: string,
+): { readonly own?: OwnRecord } {
   const parts = ownNames(own);
   if (parts.length === 0) return {};
   if (file === null) return { own: { parts, file: null, copy: null, sha256: null } };
   const copy = path.posix.join('own', path.basename(file));
   // Relative, so that a project may move with its runs.
-  return { own: { parts, file: path.relative(folder, file), copy, sha256: hashOf(file) } };
+  const place = { parts, file: path.relative(folder, file), copy, sha256: hashOf(file) };
+  return { own: entry === undefined ? place : { ...place, entry } };
 }
 
 /** Copies the file into the run that was just made. */
@@ -47,21 +53,27 @@ export async function ownPartsOf(folder: string, record: RunRecord): Promise<Own
   const copy = path.join(folder, own.copy);
   if (!existsSync(file)) refuse(folder, parts, file, 'is gone', copy);
   if (hashOf(file) !== own.sha256) refuse(folder, parts, file, 'has changed since', copy);
-  const loaded = (await loadDefinition(file)).own;
+  const loaded = (await loadDefinition(file, own.entry)).own;
   const missing = own.parts.filter((name) => !ownNames(loaded).includes(name));
   if (missing.length > 0) refuse(folder, missing.join(' and '), file, 'does not have them any more', copy);
   return loaded;
 }
 
-/** @throws SrwmError CONFIG_FILE when the file default-exports no definition. */
-export async function loadDefinition(file: string): Promise<RunDefinition> {
+/** @throws SrwmError CONFIG_FILE when the file default-exports no definition, or no sweep with such an entry. */
+export async function loadDefinition(file: string, entry?: string): Promise<RunDefinition> {
   const { default: exported } = await loadModule(file);
-  const definition = definitionOf(exported);
+  const definition = definitionOf(entry === undefined ? exported : entryOf(exported, entry));
   if (definition !== null) return definition;
   throw new SrwmError(
     'CONFIG_FILE',
     `${path.relative(process.cwd(), file)}: the default export must be defineRun(...), got ${typeof exported}.`,
   );
+}
+
+/** A run of a sweep by its name, whatever else the value is. */
+function entryOf(exported: unknown, entry: string): unknown {
+  const { runs } = (exported ?? {}) as { readonly runs?: Readonly<Record<string, unknown>> };
+  return runs?.[entry];
 }
 
 function refuse(folder: string, parts: string, file: string, what: string, copy: string): never {

@@ -38,6 +38,8 @@ export interface RunOptions {
   readonly own?: OwnParts;
   /** The file that they come from, so that the run can load them again. */
   readonly ownFile?: string | null;
+  /** The name of the run in that file's sweep, where it default-exports one. */
+  readonly ownEntry?: string;
 }
 
 /** Starts a new run in `folder` and yields its events; the last is `run_end`. */
@@ -46,8 +48,8 @@ export async function* startRun(
   preset: string,
   options: RunOptions,
 ): AsyncGenerator<RunEvent, void> {
-  const { own = {}, ownFile = null } = options;
-  const kept = ownRecord(options.folder, own, ownFile);
+  const { own = {}, ownFile = null, ownEntry } = options;
+  const kept = ownRecord(options.folder, own, ownFile, ownEntry);
   using run = RunDirectory.create(options.folder, {
     format: 1,
     preset,

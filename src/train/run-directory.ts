@@ -25,6 +25,8 @@ export interface OwnRecord {
   readonly parts: readonly string[];
   /** Relative to the run directory; null when a script gave them without a file. */
   readonly file: string | null;
+  /** Its name in the file's sweep; absent when the file default-exports the run itself. */
+  readonly entry?: string;
   /** The copy inside the run directory. */
   readonly copy: string | null;
   readonly sha256: string | null;

@@ -8,6 +8,7 @@ import { presets } from './presets.ts';
 import { profile } from './profile.ts';
 import { resume } from './resume.ts';
 import { setup } from './setup.ts';
+import { sweep } from './sweep.ts';
 import { train } from './train.ts';
 
 export const commands: readonly Command[] = [
@@ -19,5 +20,6 @@ export const commands: readonly Command[] = [
   train,
   resume,
   evaluate,
+  sweep,
   bench,
 ];
