@@ -1,4 +1,4 @@
-"""Sums rewards per slot and keeps the records of finished episodes."""
+"""Sums rewards per slot, keeps the records of finished episodes, and follows the queues of levels by them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .levels import LevelOrder, LevelQueues
 from .pool import Episode
 
-_COLUMNS = 6
+_COLUMNS = 7
 _LOG_ENTRIES = 512
 
 
@@ -56,8 +57,9 @@ class EpisodeLedger:
         self._return = np.zeros(len(games), np.float64)
         self._length = np.zeros(len(games), np.int64)
         self._env_step = np.zeros(len(games), np.int64)
-        # Rows of (env step, slot, return, length, level, completed); float64 holds each of them exactly.
+        # Rows of (env step, slot, return, length, level, completed, queued); float64 holds each of them exactly.
         self._finished: list[tuple[float, ...]] = []
+        self._queues = LevelQueues(len(games))
         self._logs = [_Log(slots, arrays) for slots, arrays in groups]
 
     def record(self, group: int) -> None:
@@ -86,14 +88,16 @@ class EpisodeLedger:
             if level is None or completed is None:
                 continue
             for index in np.flatnonzero(np.frombuffer(ended, np.bool_)).tolist():
+                slot = log.rows.start + index
                 self._finished.append(
                     (
                         float(env_steps[index] + step),
-                        float(log.rows.start + index),
+                        float(slot),
                         float(returns[index]),
                         float(lengths[index] + step),
                         float(level[index]),
                         float(completed[index]),
+                        float(self._queues.finish(slot)),
                     )
                 )
                 returns[index] = 0.0
@@ -107,6 +111,20 @@ class EpisodeLedger:
         for log in self._logs:
             self._sum_up(log)
 
+    def queue_levels(self, orders: Sequence[LevelOrder]) -> None:
+        """Notes what slots play next; an episode that a restart gives up leaves no record."""
+        self._sum_all_up()
+        self._queues.replace(orders)
+        for order in orders:
+            if order.restart:
+                self._return[order.slot] = 0.0
+                self._length[order.slot] = 0
+
+    def pending_levels(self) -> dict[int, tuple[int, ...]]:
+        """The levels that slots have yet to begin, where there are any."""
+        self._sum_all_up()
+        return self._queues.pending()
+
     def take(self) -> list[Episode]:
         """The finished episodes since the last call, ordered by step, then slot."""
         self._sum_all_up()
@@ -119,8 +137,9 @@ class EpisodeLedger:
                 episode_length=int(length),
                 level=int(level),
                 completed=bool(completed),
+                queued=bool(queued),
             )
-            for _, slot, episode_return, length, level, completed in finished
+            for _, slot, episode_return, length, level, completed, queued in finished
         ]
 
     def get_state(self) -> dict[str, np.ndarray]:
@@ -131,6 +150,7 @@ class EpisodeLedger:
             'episode_length': self._length.copy(),
             'episode_env_step': self._env_step.copy(),
             'episode_finished': np.array(sorted(self._finished), np.float64).reshape(-1, _COLUMNS),
+            **self._queues.get_state(),
         }
 
     def shapes(self) -> dict[str, tuple[str, tuple[int | None, ...]]]:
@@ -141,6 +161,7 @@ class EpisodeLedger:
             'episode_length': ('<i8', (slots,)),
             'episode_env_step': ('<i8', (slots,)),
             'episode_finished': ('<f8', (None, _COLUMNS)),
+            **self._queues.shapes(),
         }
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
@@ -152,3 +173,4 @@ class EpisodeLedger:
         self._length[:] = state['episode_length']
         self._env_step[:] = state['episode_env_step']
         self._finished = [tuple(map(float, row)) for row in state['episode_finished']]
+        self._queues.set_state(state)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -36,6 +36,8 @@ class Episode:
     """The level just played; -1 where the environment has none."""
     completed: bool
     """The environment's own word for success."""
+    queued: bool
+    """The level was taken from the slot's queue, and the episode began in the state of a fresh slot."""
 
 
 class Pool(Protocol):
@@ -88,6 +90,16 @@ class Pool(Protocol):
 
     def levels(self) -> np.ndarray:
         """The level each slot is in, [num_envs] int64; -1 where the environment has none."""
+        ...
+
+    def queue_levels(self, orders: Sequence[Mapping[str, Any]]) -> None:
+        """Gives slots queues of levels: `slot`, `levels`, `restart` each (see `LevelOrder`).
+
+        At an episode's end the slot takes the next level from its queue, in the state of a fresh slot; while
+        the queue is empty the environment draws by itself, the same levels as if it had drawn all along.
+        Queues are part of the state. Every group must have been received. Raises `EnvError` ENV_NO_LEVELS
+        where levels cannot be chosen.
+        """
         ...
 
     def episodes(self) -> list[Episode]:

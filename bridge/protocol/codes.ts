@@ -197,6 +197,10 @@ export const errorCodes = {
     meaning: 'An option of an environment pool is outside its range.',
     remedy: 'Correct the option that the message names.',
   },
+  ENV_NO_LEVELS: {
+    meaning: 'Levels were chosen for an environment that has none.',
+    remedy: 'Use ProcGen, or evaluate by episodes.',
+  },
   ENV_ACTION: {
     meaning: 'Actions do not fit the pool.',
     remedy: 'Send one action in range for each slot of the group.',

@@ -82,6 +82,8 @@ export const episodeSchema = z
     /** The level just played; -1 where the environment has no levels. */
     level: z.int(),
     completed: z.boolean(),
+    /** The level was taken from the slot's queue, and the episode began in the state of a fresh slot. */
+    queued: z.boolean(),
   })
   .meta({ id: 'Episode', description: 'One finished environment episode, raw rewards summed.' });
 export type Episode = z.infer<typeof episodeSchema>;
@@ -193,6 +195,29 @@ export const verbs = {
       .meta({ id: 'ClosePool', description: 'Stops the hosts of a pool.' }),
     reply: empty('ClosePoolReply', 'Done.'),
   },
+  queue_levels: {
+    request: z
+      .strictObject({
+        pool: id,
+        slots: z.array(
+          z
+            .strictObject({
+              slot: z.int().min(0),
+              /** Takes the place of every level that was queued and not begun. */
+              levels: z.array(z.int().min(0)),
+              /** The running episode is given up without a record, and the first of `levels` begins at once. */
+              restart: z.boolean(),
+            })
+            .meta({ id: 'LevelOrder' }),
+        ),
+      })
+      .meta({
+        id: 'QueueLevels',
+        description:
+          'Queues of levels to play next, each from a fresh state; an empty queue leaves it to the environment.',
+      }),
+    reply: empty('QueueLevelsReply', 'Done.'),
+  },
   collect: {
     request: z
       .strictObject({
@@ -210,6 +235,8 @@ export const verbs = {
             observation: z.string().nullable(),
             reward: z.string().nullable(),
             is_first: z.string().nullable(),
+            /** The level that each slot is in, int64. */
+            level: z.string().nullable(),
           })
           .meta({ id: 'CollectFeed' }),
         /** Carried state: graph input and output, and the handle that holds it between unrolls. */

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_HASH = '5dd5ca339f627e8cf3c7d69bd0fee8c80627ff228340296f7860ea5532dee8a6'
+PROTOCOL_HASH = '3082c445da88d626c8354c0a6902c67359266cbe99b96fa90e519d2f88a9fba7'
 MAX_FRAMES = 4096
 MAX_FRAME_BYTES = 1073741824
 
@@ -342,10 +342,24 @@ class ClosePool(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pool: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
+class LevelOrder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    slot: Annotated[int, Meta(ge=0)]
+    levels: list[Annotated[int, Meta(ge=0)]]
+    restart: bool
+
+
+class QueueLevels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Queues of levels to play next, each from a fresh state; an empty queue leaves it to the environment."""
+
+    pool: Annotated[str, Meta(min_length=1, max_length=200)]
+    slots: list[LevelOrder]
+
+
 class CollectFeed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     observation: str | None
     reward: str | None
     is_first: str | None
+    level: str | None
 
 
 class CollectCarry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -480,6 +494,7 @@ REQUESTS: dict[str, type[Struct]] = {
     'create_optimizer': CreateOptimizer,
     'open_pool': OpenPool,
     'close_pool': ClosePool,
+    'queue_levels': QueueLevels,
     'collect': Collect,
     'accumulate': Accumulate,
     'apply': Apply,
@@ -555,6 +570,7 @@ REMEDIES: dict[str, str] = {
     'ENV_UNKNOWN_GAME': 'Use one of the games that the message lists.',
     'ENV_UNKNOWN_MODE': 'Use one of the modes that the message lists.',
     'ENV_OPTION': 'Correct the option that the message names.',
+    'ENV_NO_LEVELS': 'Use ProcGen, or evaluate by episodes.',
     'ENV_ACTION': 'Send one action in range for each slot of the group.',
     'ENV_LIBRARY_CHECKSUM': 'Delete the cache folder that the message names and run srwm setup again.',
     'ENV_PLATFORM': 'Train a toy game: srwm train tiny.',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes as C
+import json
 import mmap
 import os
 import select
@@ -12,10 +13,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from .host_levels import HostQueues, QueuedSlot
 from .layout import fields_of
 from .native import NativeInstance, NativeLibrary
 
-GET_STATES, SET_STATES, READY = 253, 254, 255
+SET_LEVELS, GET_STATES, SET_STATES, READY = 252, 253, 254, 255
 _PR_SET_PDEATHSIG = 1
 _SPIN_SECONDS = 100e-6
 """Longer than a worker takes for a time step that no network looks at, shorter than any network."""
@@ -38,6 +40,11 @@ class SharedRows:
         self._base = C.addressof(C.c_char.from_buffer(self._memory))
         row = self._fields['row']
         self.row_offsets = memoryview(self._memory)[row.offset : row.offset + row.stride * num_envs].cast('q')
+        is_first = self._fields['is_first']
+        self.is_first = memoryview(self._memory)[is_first.offset : is_first.offset + num_envs]
+        # What the step that ended an episode returned, whatever the slot shows next.
+        outcome = ('reward', 'prev_level_seed', 'prev_level_complete')
+        self._outcome = [self._fields[name] for name in outcome]
         # The whole file, which the pool makes longer as it needs rows.
         self._rows: mmap.mmap | None = None
         self._rows_base = 0
@@ -68,6 +75,16 @@ class SharedRows:
         for (at, size), value in zip(self._spans(slot), values, strict=True):
             self._memory[at : at + size] = value
 
+    def keep_outcome(self, slot: int) -> list[tuple[int, bytes]]:
+        """Where a slot's reward and the word on its last level lie, and what they are."""
+        spans = [(field.offset + slot * field.stride, field.stride) for field in self._outcome]
+        return [(at, self._memory[at : at + size]) for at, size in spans]
+
+    def restore_outcome(self, kept: Sequence[tuple[int, bytes]]) -> None:
+        """Writes back what `keep_outcome` returned."""
+        for at, value in kept:
+            self._memory[at : at + len(value)] = value
+
     def _spans(self, slot: int) -> list[tuple[int, int]]:
         return [(field.offset + slot * field.stride, field.stride) for field in self._fields.values()]
 
@@ -79,6 +96,7 @@ class _Run:
         self.first = entry['first']
         self.slots = range(self.first, self.first + len(entry['games']))
         seeds, games, options = entry['seeds'], entry['games'], entry['options']
+        self.games, self.options = games, options
         rows = shared.rows(self.slots)
         self.instance = NativeInstance(library, games, options, seeds[0], rows)
         self.count = len(games)
@@ -128,13 +146,16 @@ def run_host(
     """Serves commands until their pipe closes.
 
     Each command is one byte and is answered by the same byte: a group's number steps the host's slots of it,
-    GET_STATES and SET_STATES move native states through the file `states`. READY is said once, unasked.
+    GET_STATES and SET_STATES move native states through the file `states`, SET_LEVELS reads queues of levels from it.
+    READY is said once, unasked.
     """
     shared = SharedRows(memory, plan['num_envs'])
     groups = [[_Run(library, entry, shared) for entry in group] for group in plan['groups']]
     slots = [(run.instance, index) for group in groups for run in group for index in range(run.count)]
     steps = [[(run.instance.handle, run.slots) for run in group] for group in groups]
     first_slots = [group * plan['num_envs'] // len(groups) for group in range(len(groups))]
+    queues = HostQueues(library, _queued_slots(groups))
+    waiting_for_levels = queues.waiting()
     row_offsets, copy_observations = shared.row_offsets, shared.copy_observations
     act, observe = library.functions.libenv_act, library.functions.libenv_observe
     answers = [bytes([code]) for code in range(256)]
@@ -147,15 +168,43 @@ def run_host(
             elif code == SET_STATES:
                 for (instance, index), state in zip(slots, read_states(states), strict=True):
                     instance.set_state(index, state)
+            elif code == SET_LEVELS:
+                _set_levels(queues, json.loads(read_states(states)[0]))
             else:
                 row = row_offsets[first_slots[code]]
                 for handle, run in steps[code]:
                     act(handle)
                     observe(handle)
+                    if waiting_for_levels:
+                        _begin_next_levels(queues, run, shared)
                     # Here the pixels are still in this core's cache; in the worker's they never were.
                     if row >= 0:
                         copy_observations(run, row)
             os.write(replies, answers[code])
+
+
+def _queued_slots(groups: Sequence[Sequence[_Run]]) -> dict[int, QueuedSlot]:
+    return {
+        run.first + index: QueuedSlot(instance=run.instance, index=index, game=game, options=run.options)
+        for group in groups
+        for run in group
+        for index, game in enumerate(run.games)
+    }
+
+
+def _set_levels(queues: HostQueues, orders: list[tuple[int, list[int], bool]]) -> None:
+    queues.replace({slot: levels for slot, levels, _ in orders})
+    for slot, _, restart in orders:
+        if restart:
+            queues.begin_next(slot)
+
+
+def _begin_next_levels(queues: HostQueues, run: range, shared: SharedRows) -> None:
+    """Moves on the slots of a run whose episode has just ended and that have a level waiting."""
+    for slot in [slot for slot in queues.waiting() if slot in run and shared.is_first[slot]]:
+        outcome = shared.keep_outcome(slot)
+        queues.begin_next(slot)
+        shared.restore_outcome(outcome)
 
 
 def write_states(file: int, states: Sequence[bytes]) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import EnvError
-from .host import GET_STATES, READY, SET_STATES, read_states, write_states
+from ..levels import LevelOrder
+from .host import GET_STATES, READY, SET_LEVELS, SET_STATES, read_states, write_states
 from .options import ProcgenSpec, slot_seed
 from .supervise import REOPEN, borrow_nursery, how_it_ended, return_nursery, tail_of
 
@@ -89,6 +90,7 @@ class Hosts:
             self._rounds[group] = _Round(group, owners, f'stepping group {group}')
         self._rounds[GET_STATES] = _Round(GET_STATES, self._hosts, 'saving its slots')
         self._rounds[SET_STATES] = _Round(SET_STATES, self._hosts, 'restoring its slots')
+        self._rounds[SET_LEVELS] = _Round(SET_LEVELS, self._hosts, 'queueing levels')
 
     @property
     def pids(self) -> list[int]:
@@ -153,6 +155,14 @@ class Hosts:
         for host in self._hosts:
             write_states(host.states, [states[slot] for slot in host.slots()])
         self._whole_round(SET_STATES)
+
+    def set_levels(self, orders: Sequence[LevelOrder]) -> None:
+        """Tells each host what its slots play next; no group may be in flight."""
+        by_slot = {order.slot: [order.slot, list(order.levels), order.restart] for order in orders}
+        for host in self._hosts:
+            own = [by_slot[slot] for slot in host.slots() if slot in by_slot]
+            write_states(host.states, [json.dumps(own).encode()])
+        self._whole_round(SET_LEVELS)
 
     def _whole_round(self, code: int) -> None:
         self._command(self._rounds[code])

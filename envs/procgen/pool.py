@@ -7,7 +7,7 @@ import itertools
 import platform
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..actions import check_actions
 from ..episodes import EpisodeLedger, StepArrays
 from ..errors import EnvError
 from ..groups import Groups
+from ..levels import LevelOrder, check_orders
 from ..pool import Episode, TimeStep
 from ..seal import seal, unseal
 from .catalog import LIBRARY_SHA256, NUM_ACTIONS, OBSERVATION_SHAPE
@@ -141,6 +142,12 @@ class ProcgenPool:
         self._groups.expect_open()
         return self._arrays['level_seed'].astype(np.int64)
 
+    def queue_levels(self, orders: Sequence[Mapping[str, Any]]) -> None:
+        self._groups.expect_idle()
+        checked = check_orders(_WHO, orders, self.num_envs)
+        self._hosts.set_levels(checked)
+        self._ledger.queue_levels(checked)
+
     def episodes(self) -> list[Episode]:
         return self._ledger.take()
 
@@ -176,7 +183,17 @@ class ProcgenPool:
         # The library renders again but does not restore what it last returned.
         for name in _STATE_FIELDS:
             self._arrays[name][...] = checked[name]
+        # A step in flight may have taken levels that no record tells of: every queue is said again.
+        before = self._ledger.pending_levels()
         self._ledger.set_state(checked)
+        after = self._ledger.pending_levels()
+        if before or after:
+            self._hosts.set_levels(
+                [
+                    LevelOrder(slot=slot, levels=after.get(slot, ()), restart=False)
+                    for slot in sorted({*before, *after})
+                ]
+            )
 
     def close(self) -> None:
         if self._groups.close():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..actions import check_actions
 from ..episodes import EpisodeLedger, StepArrays
+from ..errors import EnvError
 from ..groups import Groups
 from ..pool import Episode, TimeStep
 from ..seal import seal, unseal
@@ -153,6 +154,13 @@ class ToyPool(ABC):
 
     def levels(self) -> np.ndarray:
         return self._level.copy()
+
+    def queue_levels(self, orders: Sequence[Mapping[str, Any]]) -> None:
+        raise EnvError(
+            'ENV_NO_LEVELS',
+            f'{self._who}: queue_levels needs an environment with levels, and this one has none.',
+            'Use ProcGen, or evaluate by episodes.',
+        )
 
     def episodes(self) -> list[Episode]:
         return self._ledger.take()

@@ -55,7 +55,7 @@ export async function playBlind(
         length: CHUNK,
         inputs: { logits: frame(0) },
         per_step: { noise: handle('blind/noise') },
-        feed: { observation: null, reward: null, is_first: null },
+        feed: { observation: null, reward: null, is_first: null, level: null },
         carry: [],
         action: 'action',
         record: {},

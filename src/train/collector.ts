@@ -83,7 +83,7 @@ export class Collector {
       length: unrollLength,
       inputs: {},
       per_step: this.#noise === null ? {} : { noise: handle(noiseHandle) },
-      feed: { observation: 'observation', reward: 'reward', is_first: 'is_first' },
+      feed: { observation: 'observation', reward: 'reward', is_first: 'is_first', level: null },
       carry: stateNames(agent).map((name) => ({
         input: `state/${name}`,
         output: `state/${name}`,

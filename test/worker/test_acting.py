@@ -114,6 +114,7 @@ def unroll(graph: Graph, initial: Tensor, pool: Slots, length: int) -> Unroll:
         observation='observation',
         reward=None,
         is_first='is_first',
+        level=None,
         carry=[Carry(input=STATE, output=graph.output_index(STATE), initial=initial)],
         action=graph.output_index('action'),
         record={'y': graph.output_index('y')},

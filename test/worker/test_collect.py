@@ -51,6 +51,9 @@ class CountingPool:
         self.step += 1
         return self.current(group)
 
+    def levels(self) -> np.ndarray:
+        return np.array([7 * self.step + slot for slot in range(B)])
+
 
 class WritingPool(CountingPool):
     """Writes each step's observations to the row that it is told, and shows nothing itself."""
@@ -106,6 +109,7 @@ def make_plan(length: int, initial: torch.Tensor, **changes) -> Plan:
         'observation': 'observation',
         'reward': 'reward',
         'is_first': 'is_first',
+        'level': None,
         'carry': [Carry(input='state/sum', output=graph.output_index('state'), initial=initial)],
         'action': graph.output_index('action'),
         'record': {'actions': graph.output_index('action'), 'totals': graph.output_index('total')},
@@ -214,3 +218,26 @@ def test_cancelling_stops_between_two_steps():
         collect(make_plan(10, torch.zeros(B), tick=tick), pool)
     assert ticks == [1, 2, 3]
     assert len(pool.actions) == pool.step == 3
+
+
+def test_each_step_is_told_the_level_that_each_slot_is_in_then():
+    b = Builder('act', {'observation': ([1, B, 2], 'uint8'), 'level': ([1, B], 'int64')}, {})
+    graph = built(b.spec(action=b.op('aten.mul.Scalar', b['level'], other=2)))
+    plan = make_plan(
+        3,
+        torch.zeros(B),
+        graph=graph,
+        parameters={},
+        inputs={},
+        per_step={},
+        reward=None,
+        is_first=None,
+        level='level',
+        carry=[],
+        action=0,
+        record={'actions': 0},
+    )
+    pool = CountingPool()
+    unroll = collect(plan, pool)
+    assert pool.actions == [[0, 2], [14, 16], [28, 30]]
+    assert unroll.records['actions'].tolist() == pool.actions

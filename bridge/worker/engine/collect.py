@@ -37,6 +37,9 @@ class StepSource(Protocol):
     def receive(self, group: int) -> Any:
         """Waits for the step."""
 
+    def levels(self) -> np.ndarray:
+        """The level that each slot is in, [num_envs] int64."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Carry:
@@ -59,6 +62,7 @@ class Plan:
     observation: str | None
     reward: str | None
     is_first: str | None
+    level: str | None
     carry: list[Carry]
     action: int
     record: dict[str, int]
@@ -82,7 +86,7 @@ class Unroll:
 def collect(plan: Plan, pool: StepSource) -> Unroll:
     """Runs `plan.length` steps of every slot. Group 0 is the whole pool."""
     steps = TimeSteps(pool, plan.length + 1, plan.graph.device, one_row=not plan.store_observation)
-    call = _Caller(plan, steps)
+    call = _Caller(plan, steps, pool)
     everyone = slice(0, pool.num_envs)
     act_seconds = env_seconds = 0.0
     steps.take(0, pool.current(0), everyone, written=False)
@@ -113,7 +117,7 @@ def collect(plan: Plan, pool: StepSource) -> Unroll:
 class _Caller:
     """Calls the act graph with the arguments of each step; only the changing ones are replaced."""
 
-    def __init__(self, plan: Plan, steps: TimeSteps) -> None:
+    def __init__(self, plan: Plan, steps: TimeSteps, pool: StepSource) -> None:
         self._plan = plan
         # The act graph writes these states in place, so it gets one copy an unroll: the learner needs the original.
         wanted = {(carry.input, carry.output) for carry in plan.carry}
@@ -135,6 +139,9 @@ class _Caller:
             feeds[plan.reward] = lambda t: steps.reward[t : t + 1]
         if plan.is_first is not None:
             feeds[plan.is_first] = lambda t: steps.is_first[t : t + 1]
+        if plan.level is not None:
+            device = plan.graph.device
+            feeds[plan.level] = lambda t: torch.from_numpy(pool.levels())[None].to(device)
         self._feeds = [(names.index(name), feed) for name, feed in feeds.items()]
         self._carries = [names.index(carry.input) for carry in plan.carry]
         first = {name: feed(0) for name, feed in feeds.items()}

@@ -37,6 +37,7 @@ def build_handlers() -> Handlers:
             'digest': parameters.digest,
             'open_pool': unrolls.open_pool,
             'close_pool': unrolls.close_pool,
+            'queue_levels': unrolls.queue_levels,
             'collect': unrolls.collect,
             'profile_begin': profiling.profile_begin,
             'profile_end': profiling.profile_end,

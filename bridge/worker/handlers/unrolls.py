@@ -14,7 +14,7 @@ from srwm.worker.context import Context
 from srwm.worker.engine.collect import Carry, Plan, Unroll, collect
 from srwm.worker.errors import WorkerError
 from srwm.worker.handlers.session import Session
-from srwm.worker.messages_gen import ClosePool, Collect, OpenPool
+from srwm.worker.messages_gen import ClosePool, Collect, OpenPool, QueueLevels
 from srwm.worker.wire import WireTensor
 
 Reply = tuple[dict[str, Any], list[WireTensor]]
@@ -46,6 +46,13 @@ class UnrollHandlers:
         """Raises HANDLE_UNKNOWN."""
         self._session.pool(body.pool).close()
         del self._session.pools[body.pool]
+        return {}, []
+
+    def queue_levels(self, body: QueueLevels, frames: Sequence[WireTensor], context: Context) -> Reply:
+        """Raises HANDLE_UNKNOWN, and what the environments say of levels that they cannot play."""
+        pool = self._session.pool(body.pool)
+        context.phase('queueing levels')
+        pool.queue_levels([msgspec.to_builtins(order) for order in body.slots])
         return {}, []
 
     def collect(self, body: Collect, frames: Sequence[WireTensor], context: Context) -> Reply:
@@ -92,6 +99,7 @@ class UnrollHandlers:
             observation=body.feed.observation,
             reward=body.feed.reward,
             is_first=body.feed.is_first,
+            level=body.feed.level,
             carry=[
                 Carry(input=c.input, output=graph.output_index(c.output), initial=store.handle(c.handle))
                 for c in body.carry

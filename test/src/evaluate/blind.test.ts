@@ -35,6 +35,7 @@ function bandit(numEnvs: number, earns: (distribution: readonly number[]) => num
       episode_length: CHUNK,
       level: 0,
       completed: false,
+      queued: false,
     }));
     return { body: { episodes, act_seconds: 0, env_seconds: 0 }, tensors: [] };
   };

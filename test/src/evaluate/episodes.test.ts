@@ -14,6 +14,7 @@ function episode(slot: number, episodeReturn: number, length: number, game = 'ca
     episode_length: length,
     level: 0,
     completed: false,
+    queued: false,
   };
 }
 
