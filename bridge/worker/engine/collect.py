@@ -39,6 +39,7 @@ class StepSource(Protocol):
 
     def levels(self) -> np.ndarray:
         """The level that each slot is in, [num_envs] int64."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
