@@ -20,7 +20,14 @@ export function checkTogether(
 ): Fault[] {
   const ownModel = ownParts.includes('policy') || ownParts.includes('encoder');
   const model = ownModel ? [] : modelFaults(config);
-  return faultsOf([...batchFaults(config), ...model, ...gameConflicts(config)], sourceOf);
+  const ownCore = ownParts.includes('policy') || ownParts.includes('core');
+  const conflicts = [
+    ...batchFaults(config),
+    ...burnInFaults(config, ownCore),
+    ...model,
+    ...gameConflicts(config),
+  ];
+  return faultsOf(conflicts, sourceOf);
 }
 
 /** Requirements of an environment section by itself. */
@@ -40,6 +47,24 @@ function* batchFaults({ train, environment }: Config): Iterable<Conflict> {
     yield {
       text: `environment.numEnvs must be a multiple of train.batchSize (${train.batchSize}), got ${environment.numEnvs}`,
       keys: ['environment.numEnvs', 'train.batchSize'],
+    };
+  }
+}
+
+/** Cores that remember nothing. */
+const STATELESS: readonly string[] = ['feed_forward', 'deep_feed_forward', 'fake_sr'];
+
+function* burnInFaults({ train, model }: Config, ownCore: boolean): Iterable<Conflict> {
+  if (train.burnIn >= train.unrollLength) {
+    yield {
+      text: `train.burnIn must leave steps of train.unrollLength (${train.unrollLength}) to learn from, got ${train.burnIn}`,
+      keys: ['train.burnIn', 'train.unrollLength'],
+    };
+  }
+  if (train.burnIn > 0 && !ownCore && STATELESS.includes(model.core.kind)) {
+    yield {
+      text: `train.burnIn must be 0 for model.core.kind ${model.core.kind}, which has no state to warm up, got ${train.burnIn}`,
+      keys: ['train.burnIn', 'model.core.kind'],
     };
   }
 }

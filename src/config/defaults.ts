@@ -34,7 +34,9 @@ const ppo: PpoConfig = {
   baselineCost: 0.5,
   entropyCost: 0.01,
   normalizeAdvantages: true,
+  normalizeOver: 'unroll',
   normalizeRewards: true,
+  rewardDiscount: null,
   rewardClip: 10,
 };
 
@@ -117,6 +119,7 @@ export const paper: Config = {
     totalEnvSteps: 300_000_000,
     unrollLength: 50,
     batchSize: 32,
+    burnIn: 0,
     learningRate: 6e-4,
     schedule: schedules.linear,
     optimizer: optimizers.rmsprop,

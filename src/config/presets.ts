@@ -2,7 +2,7 @@
 import { distance } from 'fastest-levenshtein';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import { algorithms, cores, encoders, environments, optimizers, paper } from './defaults.ts';
-import { families, procgenEasy, procgenMemory } from './procgen-presets.ts';
+import { families, procgenEasy, procgenEasyPpo, procgenMemory } from './procgen-presets.ts';
 import type { Config } from './schema.ts';
 
 export interface Preset {
@@ -128,6 +128,12 @@ export const presetList: readonly Preset[] = [
     kind: 'impala',
     summary: "the paper's six easy games, network and optimizer; wants a GPU",
     config: procgenEasy,
+  },
+  {
+    name: 'procgen-easy-ppo',
+    kind: 'ppo',
+    summary: "the same games, network and budget with train-procgen's PPO; wants a GPU",
+    config: procgenEasyPpo,
   },
   {
     name: 'procgen-memory',

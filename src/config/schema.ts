@@ -31,7 +31,13 @@ const ppo = z.strictObject({
   baselineCost: rate,
   entropyCost: rate,
   normalizeAdvantages: z.boolean(),
+  normalizeOver: z
+    .enum(['unroll', 'update'])
+    .meta(doc('What advantages are normalised over: the unroll once, or the columns of each update.')),
   normalizeRewards: z.boolean().meta(doc('Divide by the running deviation of the discounted return.')),
+  rewardDiscount: fraction
+    .nullable()
+    .meta(doc('Of the return whose deviation scales rewards; null = algorithm.discount.')),
   rewardClip: z.number().positive().meta(doc('Bound of normalised rewards.')),
 });
 
@@ -52,6 +58,10 @@ const train = z.strictObject({
   totalEnvSteps: positive,
   unrollLength: positive.meta(doc('T: env steps of every slot in one unroll.')),
   batchSize: positive.meta(doc('Env columns in one update.')),
+  burnIn: z
+    .int()
+    .min(0)
+    .meta(doc('First steps of an unroll that only warm the core state up, under the present parameters.')),
   learningRate: z.number().positive(),
   schedule: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('constant') }),

@@ -5,6 +5,7 @@ import { graphCost, moduleRows, type ModuleRow } from '../inspect/index.ts';
 import {
   actGraph,
   agentOf,
+  burnInGraph,
   impalaObjective,
   ppoObjective,
   targetsGraph,
@@ -46,8 +47,8 @@ export function graphsOf({ config }: ResolvedConfig, own: OwnParts = {}): Graph[
   const spaces = spacesOf(config.environment);
   const agent = agentOf(config.model, config.train.bptt, spaces, config.environment.blank, own);
   const { numEnvs } = config.environment;
-  const { batchSize, unrollLength } = config.train;
-  const sizes = { numEnvs, batchSize, unrollLength };
+  const { batchSize, unrollLength, burnIn } = config.train;
+  const sizes = { numEnvs, batchSize, unrollLength, burnIn };
   const { algorithm } = config;
   const act = actGraph(agent, numEnvs, 'sampled');
   const update =
@@ -58,6 +59,7 @@ export function graphsOf({ config }: ResolvedConfig, own: OwnParts = {}): Graph[
     act,
     update,
     ...(algorithm.kind === 'ppo' ? [targetsGraph(agent, algorithm, unrollLength, numEnvs)] : []),
+    ...(burnIn > 0 ? [burnInGraph(agent, burnIn, unrollLength, numEnvs)] : []),
     ...(own.gradients ? [own.gradients.graphFor(update)] : []),
   ];
 }

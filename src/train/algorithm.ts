@@ -1,6 +1,7 @@
 /** What the shared loop asks of a training rule. Both of ours are TypeScript over the same worker verbs. */
 import type { Graph } from '../graph/index.ts';
 import type { TrainConfig } from '../config/index.ts';
+import type { UnrollHandles } from './collector.ts';
 import type { UpdateResult } from './learner.ts';
 
 /** One unroll that was just collected, and the counters that its updates need. */
@@ -10,6 +11,9 @@ export interface UnrollContext {
   readonly envStepsBefore: number;
   /** Core-state name to the handle of its value before the unroll. */
   readonly initialState: Readonly<Record<string, string>>;
+  readonly unroll: UnrollHandles;
+  /** The parameter set that collected the unroll. */
+  readonly behaviourSet: string;
 }
 
 export interface AlgorithmUpdate extends UpdateResult {
@@ -24,6 +28,8 @@ export interface Algorithm {
   readonly stateHandles: readonly string[];
   /** Loads graphs and, for a fresh run, makes the named state. */
   prepare(fresh: boolean): Promise<void>;
+  /** What must see the core state behind the unroll, and the parameters that collected it, before either moves on. */
+  begin(context: UnrollContext): Promise<void>;
   /** Every update that the unroll is good for, one by one. */
   learn(context: UnrollContext): AsyncIterable<AlgorithmUpdate>;
 }

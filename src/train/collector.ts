@@ -4,15 +4,31 @@ import type { Graph } from '../graph/index.ts';
 import { actGraph, initialStateGraph, noiseGraph, stateNames, type Agent, type Play } from './agent.ts';
 import { handle, key, type Session } from './session.ts';
 
-/** Handles of an unroll, all `[T + 1, B, ...]` or `[T, B, ...]`; `initial/...` is the core state before its first step. */
-export const UNROLL = {
-  observation: 'unroll/observation',
-  reward: 'unroll/reward',
-  isFirst: 'unroll/is_first',
-  action: 'unroll/action',
-  logits: 'unroll/logits',
-  baseline: 'unroll/baseline',
-} as const;
+/** Handles of an unroll: `observation`, `reward` and `isFirst` [T + 1, B, ...], the others [T, B, ...]. */
+export interface UnrollHandles {
+  readonly observation: string;
+  readonly reward: string;
+  readonly isFirst: string;
+  readonly action: string;
+  readonly logits: string;
+  readonly baseline: string;
+}
+
+/** Unrolls lie in one of two places, so that one can be collected while the other is learnt from. */
+export type Place = 0 | 1;
+
+const places: readonly [UnrollHandles, UnrollHandles] = [handlesUnder('unroll'), handlesUnder('unroll/1')];
+
+function handlesUnder(prefix: string): UnrollHandles {
+  return {
+    observation: `${prefix}/observation`,
+    reward: `${prefix}/reward`,
+    isFirst: `${prefix}/is_first`,
+    action: `${prefix}/action`,
+    logits: `${prefix}/logits`,
+    baseline: `${prefix}/baseline`,
+  };
+}
 
 export interface CollectorOptions {
   readonly agent: Agent;
@@ -47,11 +63,19 @@ export class Collector {
     return stateNames(this.#options.agent).map((name) => this.#carried(name));
   }
 
-  /** Handles that hold the core state as it was before the last unroll, by core-state name. */
+  /** Handles that hold the core state as it was before the last unroll in place 0, by core-state name. */
   get initialHandles(): Readonly<Record<string, string>> {
-    return Object.fromEntries(
-      stateNames(this.#options.agent).map((name) => [name, `${this.#options.owner}/initial/${name}`]),
-    );
+    return this.#initialIn(0);
+  }
+
+  /** What lies in a place: the unroll, and the core state before its first step. */
+  handlesOf(place: Place) {
+    return { unroll: places[place], initialState: this.#initialIn(place) };
+  }
+
+  #initialIn(place: Place): Readonly<Record<string, string>> {
+    const prefix = `${this.#options.owner}/initial${place === 0 ? '' : '/1'}`;
+    return Object.fromEntries(stateNames(this.#options.agent).map((name) => [name, `${prefix}/${name}`]));
   }
 
   /** Zero core state for every slot. */
@@ -70,9 +94,10 @@ export class Collector {
   }
 
   /** One unroll; `noiseKey` decides every sampled action of it. */
-  async collect(noiseKey: bigint): Promise<ReplyBody<'collect'>> {
+  async collect(noiseKey: bigint, place: Place = 0): Promise<ReplyBody<'collect'>> {
     const { set, pool, unrollLength, keep, owner, agent } = this.#options;
     const noiseHandle = `${owner}/noise`;
+    const unroll = places[place];
     if (this.#noise !== null) {
       await this.#session.run(this.#noise, { inputs: { key: key(noiseKey) }, store: { noise: noiseHandle } });
     }
@@ -90,13 +115,13 @@ export class Collector {
         handle: this.#carried(name),
       })),
       action: 'action',
-      record: keep ? { action: UNROLL.action, logits: UNROLL.logits, baseline: UNROLL.baseline } : {},
+      record: keep ? { action: unroll.action, logits: unroll.logits, baseline: unroll.baseline } : {},
       store: {
-        observation: keep ? UNROLL.observation : null,
-        reward: keep ? UNROLL.reward : null,
-        is_first: keep ? UNROLL.isFirst : null,
+        observation: keep ? unroll.observation : null,
+        reward: keep ? unroll.reward : null,
+        is_first: keep ? unroll.isFirst : null,
       },
-      initial: Object.values(this.initialHandles),
+      initial: Object.values(this.#initialIn(place)),
     });
   }
 

@@ -93,11 +93,14 @@ async function* unrollAndLearn(
   learner.onObservations = (observations, update) =>
     seen.push(...observations.map((one) => ({ type: 'debug' as const, update, ...one })));
   try {
-    for await (const update of algorithm.learn({
+    const context = {
       unrollIndex,
       envStepsBefore,
-      initialState: collector.initialHandles,
-    })) {
+      ...collector.handlesOf(0),
+      behaviourSet: learner.set,
+    };
+    await algorithm.begin(context);
+    for await (const update of algorithm.learn(context)) {
       progress.watch.add('learn', update.learnSeconds);
       yield* seen.splice(0);
       yield progress.updateEvent(update, learner.version - 1 - behaviourVersion);

@@ -74,7 +74,7 @@ export async function measureUpdates(options: ProfileOptions): Promise<Measureme
 
 async function measure(
   { session, config }: ProfileOptions,
-  { collector, algorithm, pool }: Parts,
+  { collector, algorithm, learner, pool }: Parts,
   state: { unrolls: number; envSteps: number },
   unrolls: number,
 ): Promise<Spent> {
@@ -88,8 +88,10 @@ async function measure(
     const context = {
       unrollIndex: state.unrolls,
       envStepsBefore: state.envSteps,
-      initialState: collector.initialHandles,
+      ...collector.handlesOf(0),
+      behaviourSet: learner.set,
     };
+    await algorithm.begin(context);
     for await (const { learnSeconds, optimizerSeconds } of algorithm.learn(context)) {
       spent.updates += 1;
       spent.learn += learnSeconds - optimizerSeconds;

@@ -3,8 +3,8 @@ import type { Config, ImpalaConfig } from '../../config/index.ts';
 import type { Objective } from '../../objectives/index.ts';
 import type { Agent } from '../agent.ts';
 import { learningRateAt, type Algorithm, type UnrollContext } from '../algorithm.ts';
+import { BurnIn } from '../burn-in.ts';
 import { chunks, columnTensor } from '../columns.ts';
-import { UNROLL } from '../collector.ts';
 import type { Learner } from '../learner.ts';
 import { frame, handle, type Session } from '../session.ts';
 import { impalaObjective } from './objective.ts';
@@ -18,27 +18,29 @@ export function impalaAlgorithm(
   own?: Objective,
 ): Algorithm {
   const { numEnvs } = environment;
-  const { batchSize, unrollLength } = train;
-  const graph = impalaObjective(agent, config, { numEnvs, batchSize, unrollLength }, own);
+  const { batchSize, unrollLength, burnIn } = train;
+  const graph = impalaObjective(agent, config, { numEnvs, batchSize, unrollLength, burnIn }, own);
+  const warmUp = new BurnIn(session, agent, burnIn, unrollLength, numEnvs);
   const groups = chunks([...Array(numEnvs).keys()], batchSize);
   return {
-    graphs: [graph],
+    graphs: [graph, ...warmUp.graphs],
     updatesPerUnroll: groups.length,
     stateHandles: [],
     async prepare() {
       await session.load(graph);
+      await warmUp.prepare();
     },
-    async *learn({ initialState }: UnrollContext) {
+    begin: () => Promise.resolve(),
+    async *learn({ initialState, unroll }: UnrollContext) {
+      const state = await warmUp.warm(learner.set, unroll, initialState);
       const inputs = {
-        observation: handle(UNROLL.observation),
-        reward: handle(UNROLL.reward),
-        is_first: handle(UNROLL.isFirst),
-        action: handle(UNROLL.action),
-        behaviour_logits: handle(UNROLL.logits),
-        ...(own && { behaviour_values: handle(UNROLL.baseline) }),
-        ...Object.fromEntries(
-          Object.entries(initialState).map(([name, id]) => [`state/${name}`, handle(id)]),
-        ),
+        observation: handle(unroll.observation),
+        reward: handle(unroll.reward),
+        is_first: handle(unroll.isFirst),
+        action: handle(unroll.action),
+        behaviour_logits: handle(unroll.logits),
+        ...(own && { behaviour_values: handle(unroll.baseline) }),
+        ...Object.fromEntries(Object.entries(state).map(([name, id]) => [`state/${name}`, handle(id)])),
       };
       for (const columns of groups) {
         const some = groups.length > 1;

@@ -15,13 +15,9 @@ import {
   type Objective,
 } from '../../objectives/index.ts';
 import { applyPolicy, policySpecs, type Agent } from '../agent.ts';
+import type { ObjectiveSizes } from '../objective-sizes.ts';
+import { afterBurnIn } from '../burn-in.ts';
 import { columnSpecs, selectColumns } from '../columns.ts';
-
-export interface ObjectiveSizes {
-  readonly numEnvs: number;
-  readonly batchSize: number;
-  readonly unrollLength: number;
-}
 
 /**
  * The loss of `batchSize` columns of an unroll. The policy runs over all T + 1 observations: the first T give the
@@ -34,16 +30,17 @@ export function impalaObjective(
   sizes: ObjectiveSizes,
   own?: Objective,
 ): Graph {
-  const { numEnvs, batchSize, unrollLength: time } = sizes;
+  const { numEnvs, batchSize, unrollLength, burnIn } = sizes;
+  const time = unrollLength - burnIn;
   const inputs = {
-    ...policySpecs(agent, time + 1, numEnvs),
-    action: tensorSpec([time, numEnvs], 'int64'),
-    behaviour_logits: tensorSpec([time, numEnvs, agent.numActions]),
-    ...(own && { behaviour_values: tensorSpec([time, numEnvs]) }),
+    ...policySpecs(agent, unrollLength + 1, numEnvs),
+    action: tensorSpec([unrollLength, numEnvs], 'int64'),
+    behaviour_logits: tensorSpec([unrollLength, numEnvs, agent.numActions]),
+    ...(own && { behaviour_values: tensorSpec([unrollLength, numEnvs]) }),
     ...columnSpecs(numEnvs, batchSize),
   };
   return trace(own?.name ?? 'impala_update', inputs, (all) => {
-    const batch = selectColumns(all);
+    const batch = afterBurnIn(selectColumns(all), burnIn);
     const {
       action,
       behaviour_logits: behaviourLogits,

@@ -3,8 +3,8 @@ import type { Config, PpoConfig } from '../../config/index.ts';
 import type { Objective } from '../../objectives/index.ts';
 import { stateNames, type Agent } from '../agent.ts';
 import { learningRateAt, type Algorithm, type UnrollContext } from '../algorithm.ts';
+import { BurnIn } from '../burn-in.ts';
 import { chunks, columnTensor } from '../columns.ts';
-import { UNROLL } from '../collector.ts';
 import type { Learner } from '../learner.ts';
 import { frame, handle, type Session } from '../session.ts';
 import { permutation, randomKey } from '../streams.ts';
@@ -27,23 +27,24 @@ export function ppoAlgorithm(
   own?: Objective,
 ): Algorithm {
   const { numEnvs } = environment;
-  const { batchSize, unrollLength } = train;
+  const { batchSize, unrollLength, burnIn } = train;
   const targets = targetsGraph(agent, config, unrollLength, numEnvs);
-  const objective = ppoObjective(agent, config, { numEnvs, batchSize, unrollLength }, own);
+  const objective = ppoObjective(agent, config, { numEnvs, batchSize, unrollLength, burnIn }, own);
+  const warmUp = new BurnIn(session, agent, burnIn, unrollLength, numEnvs);
   const stateInputs = (handles: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(handles).map(([name, id]) => [`state/${name}`, handle(id)]));
 
-  async function computeTargets(): Promise<void> {
+  async function computeTargets({ unroll, behaviourSet }: UnrollContext): Promise<void> {
     const after = Object.fromEntries(stateNames(agent).map((name) => [name, `train/state/${name}`]));
     await session.run(targets, {
-      set: learner.set,
+      set: behaviourSet,
       inputs: {
-        all_observations: handle(UNROLL.observation),
-        all_rewards: handle(UNROLL.reward),
-        all_is_first: handle(UNROLL.isFirst),
-        action: handle(UNROLL.action),
-        behaviour_logits: handle(UNROLL.logits),
-        baseline: handle(UNROLL.baseline),
+        all_observations: handle(unroll.observation),
+        all_rewards: handle(unroll.reward),
+        all_is_first: handle(unroll.isFirst),
+        action: handle(unroll.action),
+        behaviour_logits: handle(unroll.logits),
+        baseline: handle(unroll.baseline),
         ...stateInputs(after),
         ...Object.fromEntries(Object.entries(SCALE).map(([name, id]) => [name, handle(id)])),
       },
@@ -52,33 +53,34 @@ export function ppoAlgorithm(
   }
 
   return {
-    graphs: [objective, targets],
+    graphs: [objective, targets, ...warmUp.graphs],
     updatesPerUnroll: config.passes * (numEnvs / batchSize),
     stateHandles: Object.values(SCALE),
     async prepare(fresh) {
       await Promise.all([session.load(objective), session.load(targets)]);
+      await warmUp.prepare();
       if (fresh) await session.run(freshScaleGraph(numEnvs), { store: SCALE });
     },
-    async *learn({ unrollIndex, envStepsBefore, initialState }: UnrollContext) {
-      await computeTargets();
+    begin: computeTargets,
+    async *learn({ unrollIndex, envStepsBefore, initialState, unroll }: UnrollContext) {
       const learningRate = learningRateAt(train, envStepsBefore);
       const inputs = {
-        observation: handle(UNROLL.observation),
-        reward: handle(UNROLL.reward),
-        is_first: handle(UNROLL.isFirst),
-        action: handle(UNROLL.action),
-        former_values: handle(UNROLL.baseline),
-        ...(own && { behaviour_logits: handle(UNROLL.logits) }),
+        observation: handle(unroll.observation),
+        reward: handle(unroll.reward),
+        is_first: handle(unroll.isFirst),
+        action: handle(unroll.action),
+        former_values: handle(unroll.baseline),
+        ...(own && { behaviour_logits: handle(unroll.logits) }),
         ...Object.fromEntries(Object.entries(TARGETS).map(([name, id]) => [name, handle(id)])),
-        ...stateInputs(initialState),
       };
       for (let pass = 0; pass < config.passes; pass++) {
+        const state = stateInputs(await warmUp.warm(learner.set, unroll, initialState));
         const order = permutation(numEnvs, randomKey(seed, 'columns', unrollIndex, pass));
         for (const columns of chunks(order, batchSize)) {
           const some = numEnvs !== batchSize;
           const result = await learner.update({
             graph: objective,
-            inputs: some ? { ...inputs, columns: frame(0) } : inputs,
+            inputs: { ...inputs, ...state, ...(some && { columns: frame(0) }) },
             tensors: some ? [columnTensor(columns)] : [],
             learningRate,
           });

@@ -9,34 +9,32 @@ import {
   clippedShare,
   entropy,
   logProbabilities,
+  normalizeAdvantages,
   withAbsent,
   type Objective,
 } from '../../objectives/index.ts';
 import { applyPolicy, policySpecs, type Agent } from '../agent.ts';
+import type { ObjectiveSizes } from '../objective-sizes.ts';
+import { afterBurnIn } from '../burn-in.ts';
 import { columnSpecs, selectColumns } from '../columns.ts';
-
-export interface ObjectiveSizes {
-  readonly numEnvs: number;
-  readonly batchSize: number;
-  readonly unrollLength: number;
-}
 
 /** `own` takes the place of the clipped loss. */
 export function ppoObjective(agent: Agent, config: PpoConfig, sizes: ObjectiveSizes, own?: Objective): Graph {
-  const { numEnvs, batchSize, unrollLength: time } = sizes;
-  const perStep = tensorSpec([time, numEnvs]);
+  const { numEnvs, batchSize, unrollLength, burnIn } = sizes;
+  const time = unrollLength - burnIn;
+  const perStep = tensorSpec([unrollLength, numEnvs]);
   const inputs = {
-    ...policySpecs(agent, time + 1, numEnvs),
-    action: tensorSpec([time, numEnvs], 'int64'),
+    ...policySpecs(agent, unrollLength + 1, numEnvs),
+    action: tensorSpec([unrollLength, numEnvs], 'int64'),
     behaviour_log_probability: perStep,
     former_values: perStep,
     advantages: perStep,
     targets: perStep,
-    ...(own && { behaviour_logits: tensorSpec([time, numEnvs, agent.numActions]) }),
+    ...(own && { behaviour_logits: tensorSpec([unrollLength, numEnvs, agent.numActions]) }),
     ...columnSpecs(numEnvs, batchSize),
   };
   return trace(own?.name ?? 'ppo_update', inputs, (all) => {
-    const batch = selectColumns(all);
+    const batch = afterBurnIn(selectColumns(all), burnIn);
     const value = (name: string): Tensor => batch[name] as Tensor;
     // The observation after the last step has no action to learn from.
     const unroll = Object.fromEntries(
@@ -66,7 +64,11 @@ export function ppoObjective(agent: Agent, config: PpoConfig, sizes: ObjectiveSi
         },
       });
     }
-    const policyLoss = clippedPolicyLoss(logProbability, behaviour, value('advantages'), config.clip).mean();
+    const advantages =
+      config.normalizeAdvantages && config.normalizeOver === 'update'
+        ? normalizeAdvantages(value('advantages'))
+        : value('advantages');
+    const policyLoss = clippedPolicyLoss(logProbability, behaviour, advantages, config.clip).mean();
     const valueErrors =
       config.valueClip === null
         ? baselineLoss(values, value('targets'))

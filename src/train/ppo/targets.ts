@@ -50,7 +50,10 @@ export function targetsGraph(agent: Agent, config: PpoConfig, time: number, batc
       count: value('scale/count'),
     };
     const scaled = config.normalizeRewards
-      ? normalizeRewards(raw, isFirstBefore, before, { discount: config.discount, clip: config.rewardClip })
+      ? normalizeRewards(raw, isFirstBefore, before, {
+          discount: config.rewardDiscount ?? config.discount,
+          clip: config.rewardClip,
+        })
       : { rewards: raw, statistics: before };
     const values = value('baseline');
     const advantages = generalizedAdvantages(
@@ -64,7 +67,10 @@ export function targetsGraph(agent: Agent, config: PpoConfig, time: number, batc
     );
     const after = Object.fromEntries(REWARD_SCALE.map((name) => [`scale/${name}`, scaled.statistics[name]]));
     return {
-      advantages: config.normalizeAdvantages ? normalizeAdvantages(advantages) : advantages,
+      advantages:
+        config.normalizeAdvantages && config.normalizeOver === 'unroll'
+          ? normalizeAdvantages(advantages)
+          : advantages,
       targets: advantages.add(values),
       behaviour_log_probability: logProbabilities(value('behaviour_logits'), value('action')),
       ...after,

@@ -60,6 +60,48 @@ describe('one game alone', () => {
   });
 });
 
+describe("train-procgen's PPO", () => {
+  it('has the constants of its command, on one easy game', () => {
+    const { algorithm, train, environment, model } = presetNamed('procgen-ppo/coinrun').config();
+    expect(algorithm).toEqual({
+      kind: 'ppo',
+      discount: 0.999,
+      lambda: 0.95,
+      clip: 0.2,
+      valueClip: 0.2,
+      passes: 3,
+      baselineCost: 0.5,
+      entropyCost: 0.01,
+      normalizeAdvantages: true,
+      normalizeOver: 'update',
+      normalizeRewards: true,
+      rewardDiscount: 0.99,
+      rewardClip: 10,
+    });
+    expect(train).toMatchObject({
+      totalEnvSteps: 25_000_000,
+      unrollLength: 256,
+      learningRate: 5e-4,
+      schedule: { kind: 'constant' },
+      optimizer: { kind: 'adam', epsilon: 1e-5 },
+      maxGradNorm: 0.5,
+    });
+    expect(environment).toMatchObject({ games: ['coinrun'], numEnvs: 64, numLevels: 200 });
+    expect(environment.numEnvs / train.batchSize).toBe(8);
+    expect(model).toMatchObject({ encoder: easy.model.encoder, core: { kind: 'feed_forward' } });
+  });
+
+  it('on the six games differs from procgen-easy in the rule and how it is fed, and in nothing else', () => {
+    const multi = presetNamed('procgen-easy-ppo').config();
+    expect(multi).toEqual({
+      ...easy,
+      algorithm: presetNamed('procgen-ppo/maze').config().algorithm,
+      train: { ...presetNamed('procgen-ppo/maze').config().train, totalEnvSteps: 300_000_000, batchSize: 12 },
+      checkpoint: multi.checkpoint,
+    });
+  });
+});
+
 describe('the list for people', () => {
   it('has one row for each preset or family, and covers every preset', () => {
     const names = presetRows().map(({ name }) => name);

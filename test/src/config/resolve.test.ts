@@ -34,7 +34,7 @@ describe('a preset', () => {
     const error = refusal(() => presetNamed('quikstart'));
     expect(error.code).toBe('CONFIG_UNKNOWN_PRESET');
     expect(error.message).toContain(
-      'quickstart, procgen-small, procgen-easy, procgen-memory, procgen-single/<game>,',
+      'quickstart, procgen-small, procgen-easy, procgen-easy-ppo, procgen-memory, procgen-single/<game>,',
     );
     expect(error.remedy).toContain('Did you mean "quickstart"?');
   });
@@ -57,6 +57,7 @@ describe('a preset', () => {
       totalEnvSteps: 300_000_000,
       unrollLength: 50,
       batchSize: 32,
+      burnIn: 0,
       learningRate: 6e-4,
       schedule: { kind: 'linear' },
       optimizer: { kind: 'rmsprop', alpha: 0.99, epsilon: 0.01, momentum: 0 },
@@ -227,6 +228,8 @@ describe('a faulty config', () => {
 
   it.each([
     ['tiny', 'model.encoder.kind=patch_conv', 'model.encoder.patch=5'],
+    ['tiny', 'train.burnIn=16', 'train.unrollLength=16'],
+    ['tiny', 'train.burnIn=2', 'model.core.kind=feed_forward'],
     ['tiny', 'environment.kind=recall', 'model.encoder.kind=impala_resnet'],
     ['procgen-easy', 'environment.numLevels=0', 'environment.startLevel=5'],
     ['procgen-easy', 'environment.distributionMode=exploration', 'environment.games=coinrun'],

@@ -1,9 +1,10 @@
 /** Whole losses of both training rules against plain TypeScript over the records of an unroll: rows, columns, signs. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { presets, type ImpalaConfig, type PpoConfig } from '../../../src/config/index.ts';
+import { algorithms, presets, type ImpalaConfig, type PpoConfig } from '../../../src/config/index.ts';
 import { trace, type Tensor } from '../../../src/graph/index.ts';
 import {
   agentOf,
+  burnInGraph,
   frame,
   impalaObjective,
   policySpecs,
@@ -147,7 +148,7 @@ describe.skipIf(python === null)(
           normalizeAdvantages: false,
           reduction,
         };
-        const sizes = { numEnvs: B, batchSize: CHOSEN.length, unrollLength: T };
+        const sizes = { numEnvs: B, batchSize: CHOSEN.length, unrollLength: T, burnIn: 0 };
         const result = await fetchOf(impalaObjective(agent, config, sizes), {
           ...hosts,
           columns: tensor(CHOSEN, [CHOSEN.length], 'int64'),
@@ -175,6 +176,46 @@ describe.skipIf(python === null)(
       },
     );
 
+    it('burn-in: the loss is that of the later steps, from the state that the present parameters come to', async () => {
+      const steps2 = 2;
+      const sizes = { numEnvs: B, batchSize: CHOSEN.length, unrollLength: T, burnIn: steps2 };
+      const warm = await fetchOf(burnInGraph(agent, steps2, T, B), hosts);
+      const warmed = tensor(warm['state/layer0/fast_weight_delta']!, stateShape);
+      const columns = tensor(CHOSEN, [CHOSEN.length], 'int64');
+      const given = { ...hosts, 'state/layer0/fast_weight_delta': warmed, columns };
+      const later = {
+        observation: tensor(record.observation.slice(steps2 * B * 5), [T + 1 - steps2, B, 5], 'uint8'),
+        reward: tensor(record.reward.slice(steps2 * B), [T + 1 - steps2, B]),
+        is_first: tensor(record.isFirst.slice(steps2 * B), [T + 1 - steps2, B], 'bool'),
+        action: tensor(record.action.slice(steps2 * B), [T - steps2, B], 'int64'),
+        behaviour_logits: tensor(record.behaviourLogits.slice(steps2 * B * A), [T - steps2, B, A]),
+      };
+      const shorter = { ...sizes, unrollLength: T - steps2, burnIn: 0 };
+      const whole = impalaObjective(agent, algorithms.impala, sizes);
+      const wanted = await fetchOf(impalaObjective(agent, algorithms.impala, shorter), {
+        ...given,
+        ...later,
+      });
+      expect(await fetchOf(whole, given)).toEqual(wanted);
+      const cold = await fetchOf(whole, { ...hosts, columns });
+      expect(cold['loss']?.[0]).not.toBeCloseTo(wanted['loss']![0]!, 3);
+      // The state is the one that the whole network has after those steps: what it says next is the same.
+      const next = trace('next', policySpecs(agent, 1, B), (inputs) => ({
+        values: applyPolicy(agent, inputs as Readonly<Record<string, Tensor>>).baseline,
+      }));
+      const { values } = await runOn(session, 'agent', next, {
+        observation: tensor(
+          record.observation.slice(steps2 * B * 5, (steps2 + 1) * B * 5),
+          [1, B, 5],
+          'uint8',
+        ),
+        reward: tensor(record.reward.slice(steps2 * B, (steps2 + 1) * B), [1, B]),
+        is_first: tensor(record.isFirst.slice(steps2 * B, (steps2 + 1) * B), [1, B], 'bool'),
+        'state/layer0/fast_weight_delta': warmed,
+      });
+      for (const b of [...Array(B).keys()]) expect(values?.[b]).toBeCloseTo(at(target.values, steps2, b), 4);
+    });
+
     it('PPO: targets and loss are those of the papers over the chosen columns', async () => {
       const config: PpoConfig = {
         kind: 'ppo',
@@ -186,7 +227,9 @@ describe.skipIf(python === null)(
         baselineCost: 0.5,
         entropyCost: 0.01,
         normalizeAdvantages: false,
+        normalizeOver: 'unroll',
         normalizeRewards: false,
+        rewardDiscount: null,
         rewardClip: 10,
       };
       // The core state after the unroll gives the value that bootstraps; here the last row stands alone.
@@ -230,23 +273,31 @@ describe.skipIf(python === null)(
           expect(at(targets['behaviour_log_probability']!, t, b)).toBeCloseTo(behaviour(t, b), 4);
         }
 
-      const sizes = { numEnvs: B, batchSize: CHOSEN.length, unrollLength: T };
-      const result = await fetchOf(ppoObjective(agent, config, sizes), {
+      const sizes = { numEnvs: B, batchSize: CHOSEN.length, unrollLength: T, burnIn: 0 };
+      const given = {
         ...hosts,
         former_values: hosts.baseline,
         advantages: tensor(targets['advantages']!, [T, B]),
         targets: tensor(targets['targets']!, [T, B]),
         behaviour_log_probability: tensor(targets['behaviour_log_probability']!, [T, B]),
         columns: tensor(CHOSEN, [CHOSEN.length], 'int64'),
-      });
+      };
+      const result = await fetchOf(ppoObjective(agent, config, sizes), given);
+      // Normalised over the chosen columns alone, where the configuration says so.
+      const over = { ...config, normalizeAdvantages: true, normalizeOver: 'update' as const };
+      const own = overChosen(advantage);
+      const spread = Math.sqrt(sum(own.map((one) => (one - mean(own)) ** 2)) / (own.length - 1));
+      const normalized = (t: number, b: number) => (advantage(t, b) - mean(own)) / (spread + 1e-8);
       const clamp = (value: number, size: number, centre: number) =>
         Math.min(centre + size, Math.max(centre - size, value));
-      const policyLoss = mean(
-        overChosen((t, b) => {
-          const ratio = Math.exp(logPi(t, b) - behaviour(t, b));
-          return -Math.min(ratio * advantage(t, b), clamp(ratio, 0.2, 1) * advantage(t, b));
-        }),
-      );
+      const policyLossOf = (worth: (t: number, b: number) => number) =>
+        mean(
+          overChosen((t, b) => {
+            const ratio = Math.exp(logPi(t, b) - behaviour(t, b));
+            return -Math.min(ratio * worth(t, b), clamp(ratio, 0.2, 1) * worth(t, b));
+          }),
+        );
+      const policyLoss = policyLossOf(advantage);
       const baselineLoss = mean(
         overChosen((t, b) => {
           const goal = advantage(t, b) + at(record.baseline, t, b);
@@ -259,6 +310,17 @@ describe.skipIf(python === null)(
       expect(result['baseline_loss']?.[0]).toBeCloseTo(baselineLoss, 3);
       expect(result['entropy']?.[0]).toBeCloseTo(entropy, 4);
       expect(result['loss']?.[0]).toBeCloseTo(policyLoss + 0.5 * baselineLoss - 0.01 * entropy, 3);
+      const apart = await fetchOf(ppoObjective(agent, over, sizes), given);
+      expect(apart['policy_loss']?.[0]).toBeCloseTo(policyLossOf(normalized), 4);
+      expect(apart['baseline_loss']).toEqual(result['baseline_loss']);
+    });
+
+    it('PPO: rewards are scaled by the return of their own discount', () => {
+      const config = { ...algorithms.ppo, discount: 0.999 };
+      const hashOf = (rewardDiscount: number | null) =>
+        targetsGraph(agent, { ...config, rewardDiscount }, T, B).hash;
+      expect(hashOf(0.999)).toBe(hashOf(null));
+      expect(hashOf(0.99)).not.toBe(hashOf(null));
     });
   },
 );

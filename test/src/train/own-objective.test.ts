@@ -13,7 +13,7 @@ import {
 import { actGraph, agentOf, impalaObjective, ppoObjective, type OwnParts } from '../../../src/train/index.ts';
 
 const SPACES = { observationShape: [8, 6, 3], observationDtype: 'uint8' as const, numActions: 3 };
-const SIZES = { numEnvs: 4, batchSize: 2, unrollLength: 5 };
+const SIZES = { numEnvs: 4, batchSize: 2, unrollLength: 5, burnIn: 0 };
 const { model, algorithm } = presets.tiny();
 const impala = presets.procgenEasy().algorithm as ImpalaConfig;
 
