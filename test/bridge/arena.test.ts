@@ -65,6 +65,17 @@ describe.skipIf(python === null || process.platform !== 'linux')(`the arena (${n
     expect(lines).toEqual([]);
   });
 
+  it('carries what begins on pages that exist and ends on new ones', async () => {
+    const { worker, lines } = await start({ arenaBytes: 2 ** 24 });
+    await using _ = worker;
+    for (const size of [300_000, 2 * MEBIBYTE + 5, 400_001, 3 * MEBIBYTE]) {
+      const data = Uint8Array.from({ length: size }, (_, index) => (index * 31 + size) % 251);
+      const { tensors } = await worker.call('get', echo, { tensors: [hostTensor('uint8', data, [size])] });
+      expect(Buffer.compare(tensors[0]?.data ?? Buffer.alloc(0), data)).toBe(0);
+    }
+    expect(lines).toEqual([]);
+  });
+
   it('takes by the socket what does not fit, and says so once', async () => {
     const { worker, lines } = await start({ arenaBytes: ROOM_FOR_THREE });
     await using _ = worker;
@@ -122,10 +133,10 @@ describe.skipIf(process.platform !== 'linux')('Arena (Linux)', () => {
     return arena;
   }
 
-  it('gives up for good when memory runs out', () => {
+  it('writes where it cannot map, and gives up for good when memory runs out', () => {
     const arena = over('/dev/full');
     expect([arena?.write(new Uint8Array(10)), arena?.write(new Uint8Array(10))]).toEqual([null, null]);
-    expect(lines).toEqual([expect.stringContaining('ENOSPC')]);
+    expect(lines).toEqual([expect.stringContaining('cannot be mapped'), expect.stringContaining('ENOSPC')]);
     arena?.close();
   });
 
