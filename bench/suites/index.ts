@@ -58,3 +58,8 @@ export const suites = {
 
 export type SuiteName = keyof typeof suites;
 export const suiteNames = Object.keys(suites) as SuiteName[];
+
+/** Every row of a suite, in the order in which they are measured. */
+export function rowNames(suite: SuiteName): string[] {
+  return suites[suite].map(({ name }) => name);
+}

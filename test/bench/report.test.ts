@@ -104,6 +104,30 @@ test('prints missed goals and skipped rows as such', () => {
   `);
 });
 
+test('puts single rows into the file of the same machine, and into no other', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'srwm-bench-'));
+  try {
+    const write = (one: Report) => writeResults(folder, new Map([['train', one]]), false)[0] ?? '';
+    write(report);
+    const faster = comparisonRow(
+      heading,
+      pairs.map(({ ours, rival }) => ({ ours: ours / 2, rival })),
+    );
+    const procgen = figureRow({ ...heading, name: 'env/procgen' }, [1]);
+    const busy = { ...report.machine, load_average: 9 };
+    const file = write({ ...report, machine: busy, results: [faster, procgen], skipped: [] });
+    const kept = JSON.parse(readFileSync(file, 'utf8')) as Report;
+    expect(kept.results).toEqual([faster, procgen]);
+    expect(kept.skipped).toEqual([]);
+    write({ ...report, results: [], skipped: [] });
+    expect((JSON.parse(readFileSync(file, 'utf8')) as Report).results).toEqual([faster, procgen]);
+    const other = { ...report, machine: { ...report.machine, vectors: 'AVX512' } };
+    expect(() => write(other)).toThrow('must be of this machine');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test('writes one file a suite', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'srwm-bench-'));
   try {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,8 @@ class Graph:
             return self.output_names.index(name)
         except ValueError:
             raise WorkerError(
-                'GRAPH_INPUT', f'graph "{self.spec.name}": outputs are {self.output_names}, got "{name}".'
+                'GRAPH_INPUT',
+                f'graph "{self.spec.name}": outputs are {listed(self.output_names)}, got "{name}".',
             ) from None
 
     def arguments(self, inputs: Mapping[str, Value], parameters: Mapping[str, Tensor]) -> list[Value]:
@@ -60,7 +61,7 @@ class Graph:
         if unknown:
             raise WorkerError(
                 'GRAPH_INPUT',
-                f'graph "{self.spec.name}": inputs are {self.input_names}, got {sorted(unknown)}.',
+                f'graph "{self.spec.name}": inputs are {listed(self.input_names)}, got {listed(sorted(unknown))}.',
             )
         return [
             *(self._checked('input', value, inputs) for value in self.spec.inputs),
@@ -117,6 +118,11 @@ class Graph:
             results = (made,) if isinstance(made, Tensor) else tuple(made)
             values.update(enumerate(results, first))
             yield index, results
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence has them: "x", "y"; or none."""
+    return ', '.join(f'"{name}"' for name in names) or 'none'
 
 
 def _fault(wanted: Any, value: Value | None) -> str:

@@ -1,12 +1,18 @@
 /** `srwm bench`: measures this machine against rivals, pair by pair. */
 import { SrwmError } from '../../../bridge/protocol/errors.ts';
 import type { Command } from '../command.ts';
+import type { Output } from '../output.ts';
 
 export const bench: Command = {
   name: 'bench',
   summary: 'Measure updates, the training loop, the bridge, graphs, environments and kernels against rivals.',
   arguments: [{ name: '[suite...]', description: 'kernels, bridge, graph, env or train (default: all)' }],
   options: [
+    {
+      flags: '--row <name>',
+      description: 'only this row; may be given several times; with --write it replaces its former figure',
+      repeatable: true,
+    },
     { flags: '--full', description: 'more pairs, and variants' },
     { flags: '--write', description: 'keep the results in bench/results' },
     {
@@ -19,16 +25,26 @@ export const bench: Command = {
       repeatable: true,
     },
   ],
-  examples: ['bench', 'bench bridge graph --json', 'bench train --full --write'],
+  examples: ['bench', 'bench bridge graph --json', 'bench train --full --write', 'bench --row bridge/grpc'],
   run: async (invocation) => {
     const { arguments: words, option, flag, list, output, signal } = invocation;
-    const { easyConfig, resultsFolder, runBench, suiteNames, table, writeResults } =
+    const { easyConfig, resultsFolder, runBench, rowNames, suiteNames, table, writeResults } =
       await import('../../../bench/index.ts');
     const unknown = words.find((word) => !(suiteNames as readonly string[]).includes(word));
     if (unknown !== undefined) {
       throw new SrwmError(
         'CLI_INVALID_VALUE',
         `bench: suite must be one of ${suiteNames.join(', ')}, got "${unknown}".`,
+      );
+    }
+    const chosen = suiteNames.filter((name) => words.length === 0 || words.includes(name));
+    const rows = list('row');
+    const known = chosen.flatMap(rowNames);
+    const strange = rows.find((row) => !known.includes(row));
+    if (strange !== undefined) {
+      throw new SrwmError(
+        'CLI_INVALID_VALUE',
+        `--row: must be one of ${known.join(', ')}, got "${strange}".`,
       );
     }
     const pairs = option('pairs');
@@ -44,8 +60,9 @@ export const bench: Command = {
     easyConfig('srwm', list('set'));
     const { prepare } = await import('../prepare.ts');
     const places = await prepare(invocation);
-    const { report, bySuite, failed } = await runBench({
-      suites: suiteNames.filter((name) => words.length === 0 || words.includes(name)),
+    const { report, bySuite, failed, stopped } = await runBench({
+      suites: chosen,
+      rows,
       places,
       full: flag('full'),
       ...(pairs === undefined ? {} : { pairs: Number(pairs) }),
@@ -53,9 +70,21 @@ export const bench: Command = {
       note: output.note,
       signal,
     });
-    if (flag('write'))
-      for (const file of writeResults(resultsFolder(), bySuite)) output.note(`wrote ${file}`);
+    const isWhole = rows.length === 0 && !stopped;
+    const kept = flag('write') ? keep(() => writeResults(resultsFolder(), bySuite, isWhole), output) : true;
     output.result(report, table(report));
-    return failed > 0 ? 1 : 0;
+    if (stopped) return 130;
+    return failed > 0 || !kept ? 1 : 0;
   },
 };
+
+/** False where the rows could not be kept: they are printed all the same. */
+function keep(write: () => readonly string[], output: Output): boolean {
+  try {
+    for (const file of write()) output.note(`wrote ${file}`);
+    return true;
+  } catch (error) {
+    output.note(`--write: ${(error as Error).message}`);
+    return false;
+  }
+}
