@@ -9,8 +9,23 @@ import { isSection, leaves, type Section } from './section.ts';
 export function unknownKey(key: string, config: Section, source: string): Fault {
   return {
     code: 'CONFIG_UNKNOWN_KEY',
-    text: `${key} is no key of this config (set by ${source}). ${suggestion(key, config)}`,
+    text: `${key} is no key of this config (set by ${source}). ${ofOtherKinds(key, config) ?? suggestion(key, config)}`,
   };
+}
+
+/** Whose key it is, when other kinds of its section have one of that name. */
+function ofOtherKinds(key: string, config: Section): string | undefined {
+  const at = key.lastIndexOf('.');
+  const [path, word] = [key.slice(0, Math.max(0, at)), key.slice(at + 1)];
+  const kinds = Object.entries(kindSections[path] ?? {}).flatMap(([kind, defaults]) =>
+    word !== 'kind' && Object.hasOwn(defaults, word) ? [kind] : [],
+  );
+  const now = path
+    .split('.')
+    .reduce<unknown>((value, name) => (isSection(value) ? value[name] : undefined), config);
+  return kinds.length === 0 || !isSection(now)
+    ? undefined
+    : `${path}.kind is ${String(now['kind'])}; ${kinds.join(', ')} ${kinds.length === 1 ? 'has' : 'have'} that key.`;
 }
 
 function suggestion(key: string, config: Section): string {
