@@ -14,7 +14,7 @@ const OF_SRC = {
   python: ['graph', 'setup'],
   runs: ['graph', 'inspect', 'config', 'metrics', 'train', 'evaluate', 'setup'],
   sweeps: ['config', 'metrics', 'train', 'runs', 'setup'],
-  api: ['config', 'models', 'objectives'],
+  api: ['config', 'graph', 'models', 'objectives'],
 };
 const OF_BRIDGE = {
   eslint: [],
@@ -31,7 +31,7 @@ const OF_BRIDGE = {
   python: ['client', 'protocol'],
   runs: ['client', 'protocol'],
   sweeps: ['protocol'],
-  api: [],
+  api: ['protocol'],
 };
 
 const layers = Object.keys(OF_SRC).map((layer) => {

@@ -43,7 +43,7 @@ export function easyConfig(core: Core, assignments: readonly string[]): Resolved
 }
 
 export function updateProgram({ config }: ResolvedConfig): UpdateProgram {
-  const agent = agentOf(config.model, config.train.bptt, SPACES, false);
+  const agent = agentOf(config.model, config.train, SPACES, false);
   const { batchSize } = config.train;
   const { numEnvs } = config.environment;
   return {

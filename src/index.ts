@@ -1,5 +1,5 @@
 /** The public API: an explicit list. What is not here is internal. */
-export { impalaResnet, mlp, patchConv, srwmCore, vtrace } from './api/index.ts';
+export { impalaResnet, mlp, patchConv, sequenceCore, srwmCore, vtrace } from './api/index.ts';
 export { hostTensor, toTypedArray, type HostTensor } from '../bridge/client/index.ts';
 export { SrwmError } from '../bridge/protocol/errors.ts';
 export {

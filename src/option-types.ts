@@ -1,7 +1,9 @@
 /** What public functions take and return, by name: for those who wrap them. Types only. */
 export type { SrwmErrorOptions } from '../bridge/protocol/errors.ts';
+export type { SequenceCoreContext, SrwmCoreOptions } from './api/index.ts';
 export type {
   AlgorithmConfig,
+  CoreChanges,
   EnvironmentConfig,
   EnvironmentOptions,
   EvaluationConfig,
@@ -37,7 +39,6 @@ export type {
   PolicyOutputs,
   PolicyParts,
   SchemeName,
-  SrwmCoreOptions,
 } from './models/index.ts';
 export type { Conv2dOptions, LinearOptions } from './nn/index.ts';
 export type {

@@ -48,7 +48,7 @@ async function timesOf(session: Session, bench: Bench, core: Core) {
   };
   for (let index = 0; index <= bench.pairs; index++) {
     const started = performance.now();
-    const graph = traceUpdate(config, agentOf(config.model, config.train.bptt, SPACES, false));
+    const graph = traceUpdate(config, agentOf(config.model, config.train, SPACES, false));
     const traced = performance.now();
     // Another hash, for the worker would not build the same graph again.
     const { build_seconds: build } = await session.call('load_graph', {

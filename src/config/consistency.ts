@@ -1,4 +1,5 @@
 /** Requirements that concern two keys at once. */
+import type { CoreConfig } from './core-schema.ts';
 import type { Fault } from './fault.ts';
 import { GAMES, MODE_GAMES } from './games.ts';
 import type { Config } from './schema.ts';
@@ -33,6 +34,11 @@ export function checkTogether(
 /** Requirements of an environment section by itself. */
 export function gameFaults(config: Pick<Config, 'environment'>, sourceOf: (key: string) => string): Fault[] {
   return faultsOf([...gameConflicts(config)], sourceOf);
+}
+
+/** Requirements of a core's section by itself. */
+export function coreFaults(core: CoreConfig, sourceOf: (key: string) => string): Fault[] {
+  return faultsOf([...coreConflicts(core)], sourceOf);
 }
 
 function faultsOf(conflicts: readonly Conflict[], sourceOf: (key: string) => string): Fault[] {
@@ -71,12 +77,7 @@ function* burnInFaults({ train, model }: Config, ownCore: boolean): Iterable<Con
 
 function* modelFaults({ model, environment }: Config): Iterable<Conflict> {
   const { core, encoder } = model;
-  if (core.kind === 'srwm' && core.modelDim % core.numHeads !== 0) {
-    yield {
-      text: `model.core.modelDim must be a multiple of model.core.numHeads (${core.numHeads}), got ${core.modelDim}`,
-      keys: ['model.core.modelDim', 'model.core.numHeads'],
-    };
-  }
+  yield* coreConflicts(core);
   if (encoder.kind !== 'mlp' && environment.kind === 'recall') {
     yield {
       text: `model.encoder.kind must be mlp for environment.kind recall, whose observations are no images, got ${encoder.kind}`,
@@ -94,6 +95,15 @@ function* modelFaults({ model, environment }: Config): Iterable<Conflict> {
     yield {
       text: `model.encoder: image sides (${sides.join(' x ')}) must be multiples of its patches, got patches of ${side}`,
       keys: ['model.encoder', 'environment.kind'],
+    };
+  }
+}
+
+function* coreConflicts(core: CoreConfig): Iterable<Conflict> {
+  if ('numHeads' in core && core.modelDim % core.numHeads !== 0) {
+    yield {
+      text: `model.core.modelDim must be a multiple of model.core.numHeads (${core.numHeads}), got ${core.modelDim}`,
+      keys: ['model.core.modelDim', 'model.core.numHeads'],
     };
   }
 }

@@ -1,4 +1,5 @@
 /** What each kind of section starts from. Every default of the system is in this folder. */
+import { cores } from './core-defaults.ts';
 import type {
   AlgorithmConfig,
   Config,
@@ -75,6 +76,7 @@ export const encoders: Defaults<ModelConfig['encoder']> = {
   impala_resnet: {
     kind: 'impala_resnet',
     channels: [16, 32, 32],
+    widthMultiplier: 1,
     blocks: 2,
     spaceToDepth: 1,
     poolFirstStage: true,
@@ -85,20 +87,6 @@ export const encoders: Defaults<ModelConfig['encoder']> = {
   },
   patch_conv: { kind: 'patch_conv', patch: 4, channels: [16, 32], outputDim: 128, scale: 1 / 64 },
   mlp: { kind: 'mlp', sizes: [64], scale: 1 / 255, shift: 0 },
-};
-
-export const cores: Defaults<ModelConfig['core']> = {
-  feed_forward: { kind: 'feed_forward' },
-  srwm: {
-    kind: 'srwm',
-    modelDim: 128,
-    numHeads: 8,
-    numLayers: 2,
-    ffDim: 512,
-    inputSoftmax: true,
-    finalNorm: false,
-    releasedNorm: true,
-  },
 };
 
 /** Sections whose `.kind` may be set: path to the defaults of each kind. */

@@ -1,7 +1,10 @@
 /** Configuration: schemas, defaults, presets, and their resolution. */
 export { presets } from './api.ts';
 export type { Assignment } from './assignment.ts';
-export { algorithms, cores, encoders } from './defaults.ts';
+export { cores } from './core-defaults.ts';
+export { coreOf, type CoreChanges } from './cores.ts';
+export type { CoreConfig } from './core-schema.ts';
+export { algorithms, encoders } from './defaults.ts';
 export { catchGame, hardwareOf, procgen, recall } from './environments.ts';
 export type { Game } from './games.ts';
 export { loopConfig, type LoopSettings } from './loops.ts';

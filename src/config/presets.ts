@@ -1,7 +1,8 @@
 /** Presets: named functions that return a whole configuration. */
 import { distance } from 'fastest-levenshtein';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
-import { algorithms, cores, encoders, environments, optimizers, paper } from './defaults.ts';
+import { cores } from './core-defaults.ts';
+import { algorithms, encoders, environments, optimizers, paper } from './defaults.ts';
 import { families, procgenEasy, procgenEasyPpo, procgenMemory } from './procgen-presets.ts';
 import type { Config } from './schema.ts';
 

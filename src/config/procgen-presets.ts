@@ -1,5 +1,6 @@
 /** The published settings on ProcGen: the paper's multi-task and single-game runs, and PPO as OpenAI trained it. */
-import { algorithms, cores, environments, optimizers, paper, schedules } from './defaults.ts';
+import { cores } from './core-defaults.ts';
+import { algorithms, environments, optimizers, paper, schedules } from './defaults.ts';
 import { GAMES, MODE_GAMES, type Game } from './games.ts';
 import type { Config, EnvironmentConfig, TrainConfig } from './schema.ts';
 

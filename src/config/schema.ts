@@ -1,5 +1,6 @@
 /** The whole configuration of a run, as zod schemas: every key, its type and its bounds. */
 import { z } from 'zod';
+import { coreSchema } from './core-schema.ts';
 
 const positive = z.int().min(1);
 const fraction = z.number().min(0).max(1);
@@ -71,7 +72,11 @@ const train = z.strictObject({
   maxGradNorm: z.number().positive().nullable(),
   bptt: z
     .enum(['unroll', 'step'])
-    .meta(doc('How far gradients reach through the SRWM: the unroll, or one step.')),
+    .meta(
+      doc(
+        "How far gradients reach through the core's state: the unroll, or one step, as the released code trains every core but the LSTM.",
+      ),
+    ),
 });
 
 const procgen = z.strictObject({
@@ -109,6 +114,7 @@ const impalaResnet = z.strictObject({
   blocks: z.int().min(0),
   spaceToDepth: z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(8)]),
   poolFirstStage: z.boolean(),
+  widthMultiplier: positive.meta(doc('Of the channels of all stages: the released `--conv_scale`.')),
   outputDim: positive,
   scale: z.number(),
   shift: z.number(),
@@ -128,23 +134,9 @@ const mlp = z.strictObject({
   shift: z.number(),
 });
 
-const srwm = z.strictObject({
-  kind: z.literal('srwm'),
-  modelDim: positive,
-  numHeads: positive,
-  numLayers: positive,
-  ffDim: positive,
-  inputSoftmax: z.boolean(),
-  finalNorm: z.boolean(),
-  releasedNorm: z
-    .boolean()
-    .meta(doc('Declare the layer normalisation that the released code creates and never uses.')),
-});
-const feedForward = z.strictObject({ kind: z.literal('feed_forward') });
-
 const model = z.strictObject({
   encoder: z.discriminatedUnion('kind', [impalaResnet, patchConv, mlp]),
-  core: z.discriminatedUnion('kind', [feedForward, srwm]),
+  core: coreSchema,
   initialization: z.enum(['torch', 'he_orthogonal']),
   policyGain: z.number().positive().meta(doc('Start of the policy head under he_orthogonal.')),
   rewardInput: z

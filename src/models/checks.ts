@@ -1,6 +1,6 @@
 /** What parts of an author's own must give back; a fault names the tensor and the line that made it. */
 import { describeTensor, GraphError, type Tensor } from '../graph/index.ts';
-import type { CoreState } from './cores.ts';
+import type { CoreState } from './cores/index.ts';
 
 /** @throws GraphError GRAPH_SHAPE unless features are [rows, M], floating. */
 export function checkFeatures(features: Tensor, rows: number): void {

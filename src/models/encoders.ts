@@ -10,6 +10,8 @@ export type Encoder = (observation: Tensor) => Tensor;
 export interface ImpalaResnetOptions {
   /** Channels of each stage; every stage halves height and width. */
   readonly channels: readonly number[];
+  /** Factor of all channels. */
+  readonly widthMultiplier: number;
   /** Residual blocks a stage. */
   readonly blocks: number;
   /** Side of the pixel squares that become channels before the first stage; 1 = none. */
@@ -32,7 +34,8 @@ export function impalaResnet(options: ImpalaResnetOptions, scheme: Initializatio
   return (observation) =>
     scope('encoder', () => {
       let x = pixels(observation, options);
-      options.channels.forEach((channels, stage) => {
+      options.channels.forEach((width, stage) => {
+        const channels = width * options.widthMultiplier;
         x = scope(`stage${stage}`, () => {
           let y = conv2d('conv', channels, 3, { padding: 1, ...scheme.convolution(x.size(1) * 9, 1) })(x);
           if (stage > 0 || options.poolFirstStage) y = maxPool2d(y, 3, { stride: 2, padding: 1 });

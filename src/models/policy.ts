@@ -11,7 +11,7 @@ import {
   type Tensor,
 } from '../graph/index.ts';
 import { clipRewards, linear, type RewardClipping } from '../nn/index.ts';
-import type { CoreState, SequenceCore } from './cores.ts';
+import type { CoreState, SequenceCore } from './cores/index.ts';
 import type { Encoder } from './encoders.ts';
 import { schemes, type InitializationScheme, type SchemeName } from './schemes.ts';
 

@@ -45,7 +45,7 @@ const CATCH_ACTIONS = 3;
 /** The graphs that a run of this config acts and learns with, the acting one first; `own` takes the place of its parts. */
 export function graphsOf({ config }: ResolvedConfig, own: OwnParts = {}): Graph[] {
   const spaces = spacesOf(config.environment);
-  const agent = agentOf(config.model, config.train.bptt, spaces, config.environment.blank, own);
+  const agent = agentOf(config.model, config.train, spaces, config.environment.blank, own);
   const { numEnvs } = config.environment;
   const { batchSize, unrollLength, burnIn } = config.train;
   const sizes = { numEnvs, batchSize, unrollLength, burnIn };

@@ -167,7 +167,7 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Evaluati
     poolSpec({ ...config.environment, numEnvs: gamesOf(config.environment) }, 0, places.procgenLibrary),
   );
   await session.call('close_pool', { pool: 'spaces' });
-  const agent = agentOf(config.model, config.train.bptt, spaces, config.environment.blank, own);
+  const agent = agentOf(config.model, config.train, spaces, config.environment.blank, own);
   await createParameters(session, agent, config.seed);
   await restoreCheckpoint(session, checkpoint, { sets: [SET], optimizers: [], handles: [], pools: [] });
   const report = await evaluate({

@@ -13,18 +13,16 @@ import {
 import type { ModelConfig, TrainConfig } from '../config/index.ts';
 import {
   actorCritic,
-  feedForwardCore,
   greedyActions,
   impalaResnet,
+  makeCore,
   mlp,
   patchConv,
   sampleActions,
   schemes,
-  srwmCore,
   type Encoder,
   type InitializationScheme,
   type Policy,
-  type SequenceCore,
 } from '../models/index.ts';
 
 import type { OwnParts } from './own.ts';
@@ -45,7 +43,7 @@ export interface Agent extends Spaces {
 
 export function agentOf(
   model: ModelConfig,
-  bptt: TrainConfig['bptt'],
+  train: Pick<TrainConfig, 'bptt' | 'unrollLength'>,
   spaces: Spaces,
   blank: boolean,
   own: OwnParts = {},
@@ -58,7 +56,7 @@ export function agentOf(
     numActions,
     scheme,
     encoder: own.encoder ?? encoderOf(model, scheme),
-    core: own.core ?? coreOf(model, bptt),
+    core: own.core ?? makeCore(model.core, { ...train, scheme }),
     policyGain: model.policyGain,
     rewardInput: model.rewardInput,
     rewardAtReset: model.rewardAtReset,
@@ -75,11 +73,6 @@ function encoderOf({ encoder }: ModelConfig, scheme: InitializationScheme): Enco
     case 'mlp':
       return mlp(encoder, scheme);
   }
-}
-
-function coreOf(model: ModelConfig, bptt: TrainConfig['bptt']): SequenceCore {
-  if (model.core.kind === 'feed_forward') return feedForwardCore();
-  return srwmCore({ ...model.core, bptt }, schemes[model.initialization]);
 }
 
 /** Graph inputs of a policy over T steps of B slots; core states are named `state/...`. */

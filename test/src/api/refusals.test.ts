@@ -155,3 +155,19 @@ test.each<[object, RegExp]>([
     message: expect.stringMatching(message) as string,
   });
 });
+
+test.each<[string, Parameters<typeof srwm.sequenceCore>[0], RegExp]>([
+  ['a kind that there is not', { kind: any('gru') }, /model\.core\.kind must be .*got "gru"/],
+  ['heads that do not divide', { kind: 'delta_net', numHeads: 3 }, /multiple of model\.core\.numHeads \(3\)/],
+  [
+    'a key of other kinds',
+    any({ kind: 'fake_sr', carry: 'step' }),
+    /model\.core\.kind is fake_sr; lstm, .* have that key/,
+  ],
+  ['an unroll of no length', { kind: 'lstm', carry: 'unroll' }, /carry "unroll" needs the number of steps/],
+])('sequenceCore refuses %s', (_, options, message) => {
+  expect(() => srwm.sequenceCore(options)).toThrow(message);
+  expect(() => srwm.sequenceCore(options)).toThrow(
+    expect.objectContaining({ code: expect.stringMatching(/^CONFIG_/) }),
+  );
+});

@@ -188,6 +188,20 @@ describe('a faulty config', () => {
     expect(error.message).toContain('The keys of train are totalEnvSteps, unrollLength, ');
   });
 
+  it('is refused with the kinds that have the key, where this one has none of that name', () => {
+    for (const kind of ['feed_forward', 'deep_feed_forward', 'fake_sr']) {
+      const error = refusal(() => resolved('tiny', `model.core.kind=${kind}`, 'model.core.carry=step'));
+      expect(error.code).toBe('CONFIG_UNKNOWN_KEY');
+      expect(error.message).toBe(
+        `model.core.carry is no key of this config (set by --set model.core.carry=step). model.core.kind is ${kind}; ` +
+          'lstm, delta_net, srwm, sr_delta, linear_transformer, recurrent_delta, delta_rnn, delta_delta have that key.',
+      );
+    }
+    expect(refusal(() => resolved('procgen-easy', 'algorithm.passes=2')).message).toContain(
+      'algorithm.kind is impala; ppo has that key.',
+    );
+  });
+
   it('does not suggest the unknown key of a file to itself', () => {
     const base = { ...presetNamed('tiny').config(), seedd: 3 };
     const error = refusal(() => resolveConfig(base, 'file run.ts', []));
@@ -207,8 +221,18 @@ describe('a faulty config', () => {
     ],
     [
       'an unknown kind',
-      'model.core.kind=lstm',
-      /model\.core\.kind must be 'feed_forward' \| 'srwm', got "lstm"/,
+      'model.core.kind=transformer',
+      /model\.core\.kind must be 'feed_forward' \| 'deep_feed_forward' \| .* \| 'delta_delta', got "transformer"/,
+    ],
+    [
+      'a core that cannot keep its state for a run',
+      'model.core={"kind":"lstm","modelDim":8,"carry":"run"}',
+      /model\.core\.carry must be one of "step"\|"unroll"\|"episode", got "run"/,
+    ],
+    [
+      'a model size that heads do not divide',
+      'model.core={"kind":"delta_net","modelDim":10,"numHeads":4,"numLayers":1,"ffDim":8,"finalNorm":false,"carry":"episode"}',
+      /model\.core\.modelDim must be a multiple of model\.core\.numHeads \(4\), got 10/,
     ],
     ['an unknown device', 'hardware.device=gpu', /hardware\.device must be auto, cpu or cuda:N, got "gpu"/],
     [

@@ -1,9 +1,8 @@
 /** Agents: what reaches their core, how actions are drawn, and how many parameters the paper's have. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseAssignment, presets, resolveConfig, type ModelConfig } from '../../../src/config/index.ts';
+import { presets, type ModelConfig } from '../../../src/config/index.ts';
 import { tensorSpec, trace } from '../../../src/graph/index.ts';
 import { greedyActions, sampleActions } from '../../../src/models/index.ts';
-import { describeConfig } from '../../../src/runs/describe.ts';
 import { initialStateGraph } from '../../../src/train/agent.ts';
 import { actGraph, agentOf, type Agent, type Session } from '../../../src/train/index.ts';
 import { noise } from '../../support/random-numbers.ts';
@@ -17,19 +16,8 @@ import {
 } from '../../support/session.ts';
 import { makeSet, runOn } from './sets.ts';
 
-describe('parameter counts', () => {
-  it.each([
-    ['feed_forward', 626_272],
-    ['srwm', 967_760],
-  ])('procgen-easy with core %s has %i parameters', (kind, count) => {
-    const assignments = [parseAssignment(`model.core.kind=${kind}`)];
-    const { parameters } = describeConfig(resolveConfig(presets.procgenEasy(), 'preset', assignments));
-    expect(parameters.total).toBe(count);
-    expect(parameters.modules.reduce((total, module) => total + module.count, 0)).toBe(count);
-  });
-});
-
 const BATCH = 4;
+const TRAIN = presets.tiny().train;
 const SPACES = { observationShape: [3, 3, 3], observationDtype: 'uint8' as const, numActions: 3 };
 const models: Readonly<Record<string, ModelConfig>> = {
   feed_forward: { ...presets.tiny().model, core: { kind: 'feed_forward' } },
@@ -38,7 +26,7 @@ const models: Readonly<Record<string, ModelConfig>> = {
 
 it('takes observations of the dtype that the environment says', () => {
   const graph = actGraph(
-    agentOf(presets.tiny().model, 'unroll', { ...SPACES, observationDtype: 'float32' }, false),
+    agentOf(presets.tiny().model, TRAIN, { ...SPACES, observationDtype: 'float32' }, false),
     BATCH,
     'greedy',
   );
@@ -51,13 +39,13 @@ describe.skipIf(python === null)(`policies (${needsPython})`, () => {
   beforeAll(async () => {
     session = await startSession();
     for (const [name, model] of Object.entries(models)) {
-      await makeSet(session, name, actGraph(agentOf(model, 'unroll', SPACES, false), BATCH, 'greedy'));
+      await makeSet(session, name, actGraph(agentOf(model, TRAIN, SPACES, false), BATCH, 'greedy'));
     }
   });
   afterAll(() => session.close());
 
   describe.each(Object.entries(models))('with core %s', (name, model) => {
-    const agent = agentOf(model, 'unroll', SPACES, false);
+    const agent = agentOf(model, TRAIN, SPACES, false);
     const pixels = (seed: number) => noise(BATCH * 27, seed).map((value) => Math.floor(128 + 127 * value));
     const plain = {
       observation: pixels(1),
@@ -102,7 +90,7 @@ describe.skipIf(python === null)(`policies (${needsPython})`, () => {
     });
 
     it('hears what the former episode ended with where the leak of the released code is asked for', async () => {
-      const leaky = agentOf({ ...model, rewardAtReset: 'former_episode' }, 'unroll', SPACES, false);
+      const leaky = agentOf({ ...model, rewardAtReset: 'former_episode' }, TRAIN, SPACES, false);
       const first = { isFirst: [1, 1, 1, 1] };
       const silent = await act(leaky, { ...first, reward: [0, 0, 0, 0] });
       const loud = await act(leaky, { ...first, reward: [5, -5, 0.5, 100] });
@@ -112,7 +100,7 @@ describe.skipIf(python === null)(`policies (${needsPython})`, () => {
     });
 
     it('hears rewards as they are where nothing bounds them', async () => {
-      const raw = agentOf({ ...model, rewardInput: 'none' }, 'unroll', SPACES, false);
+      const raw = agentOf({ ...model, rewardInput: 'none' }, TRAIN, SPACES, false);
       expect(await act(raw, { reward: [1, -1, 0.5, 0] })).toEqual(
         await act(agent, { reward: [1, -1, 0.5, 0] }),
       );
@@ -121,7 +109,7 @@ describe.skipIf(python === null)(`policies (${needsPython})`, () => {
     });
 
     it('hears no reward at all where it is absent, and has no weights for it', () => {
-      const deaf = agentOf({ ...model, rewardInput: 'absent' }, 'unroll', SPACES, false);
+      const deaf = agentOf({ ...model, rewardInput: 'absent' }, TRAIN, SPACES, false);
       const widths = (who: Agent) =>
         actGraph(who, BATCH, 'greedy').spec.parameters.map(({ shape }) => shape.at(-1));
       // 64 features and the reward.
@@ -130,7 +118,7 @@ describe.skipIf(python === null)(`policies (${needsPython})`, () => {
     });
 
     it('sees black images when it is blank, and still hears rewards', async () => {
-      const blank = agentOf(model, 'unroll', SPACES, true);
+      const blank = agentOf(model, TRAIN, SPACES, true);
       const black = await act(agent, { observation: Array<number>(BATCH * 27).fill(0) });
       expect(await act(blank, { observation: pixels(1) })).toEqual(black);
       expect(await act(blank, { observation: pixels(2) })).toEqual(black);
@@ -149,10 +137,10 @@ describe.skipIf(python === null)(`policies (${needsPython})`, () => {
   });
 
   it('starts a run from a state of zeros, and has none without memory', async () => {
-    expect(
-      initialStateGraph(agentOf(models['feed_forward'] as ModelConfig, 'unroll', SPACES, false), 2),
-    ).toBe(null);
-    const agent = agentOf(models['srwm'] as ModelConfig, 'unroll', SPACES, false);
+    expect(initialStateGraph(agentOf(models['feed_forward'] as ModelConfig, TRAIN, SPACES, false), 2)).toBe(
+      null,
+    );
+    const agent = agentOf(models['srwm'] as ModelConfig, TRAIN, SPACES, false);
     const graph = initialStateGraph(agent, BATCH);
     if (graph === null) throw new Error('a core with memory must have an initial state');
     const states = await computeNumbers(session, graph, {});

@@ -41,7 +41,7 @@ describe.skipIf(python === null)(`a profile with a worker (${needsPython})`, { t
   test('tells acting, forward and backward of a line apart, and counts its runs', () => {
     const { lines } = profileOf(measured);
     const memory = lines.find(({ ops }) => ops.includes('srwm'));
-    expect(memory?.file).toBe('src/models/cores.ts');
+    expect(memory?.file).toBe('src/models/cores/srwm.ts');
     for (const key of ['act_seconds', 'forward_seconds', 'backward_seconds'] as const)
       expect(memory?.[key], key).toBeGreaterThan(0);
     // 8 steps of acting and one pass of the targets for two updates, and one learning pass each.
@@ -56,7 +56,7 @@ describe.skipIf(python === null)(`a profile with a worker (${needsPython})`, { t
     type Event = { readonly name: string; readonly ph: string };
     const { traceEvents } = JSON.parse(readFileSync(trace, 'utf8')) as { traceEvents: Event[] };
     const ranges = traceEvents.filter(
-      ({ ph, name }) => ph === 'X' && /^src\/models\/cores\.ts:\d+:\d+ /.test(name),
+      ({ ph, name }) => ph === 'X' && /^src\/models\/cores\/srwm\.ts:\d+:\d+ /.test(name),
     );
     expect(ranges.length).toBeGreaterThan(8);
   });

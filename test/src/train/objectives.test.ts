@@ -36,7 +36,7 @@ const model = {
 };
 const agent = agentOf(
   model as typeof base.model,
-  'unroll',
+  base.train,
   { observationShape: [5], observationDtype: 'uint8' as const, numActions: A },
   false,
 );

@@ -17,7 +17,7 @@ const SIZES = { numEnvs: 4, batchSize: 2, unrollLength: 5, burnIn: 0 };
 const { model, algorithm } = presets.tiny();
 const impala = presets.procgenEasy().algorithm as ImpalaConfig;
 
-const agent = (own: OwnParts = {}) => agentOf(model, 'unroll', SPACES, false, own);
+const agent = (own: OwnParts = {}) => agentOf(model, presets.tiny().train, SPACES, false, own);
 const withLoss = (compute: (context: ObjectiveContext) => Record<string, Tensor>) =>
   objective('mine', compute as Parameters<typeof objective>[1]);
 
