@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import EnvError
-from .pool import Episode, Pool, TimeStep
+from .pool import Episode, Fault, Pool, TimeStep
 
-__all__ = ['EnvError', 'Episode', 'Pool', 'TimeStep', 'open_pool']
+__all__ = ['EnvError', 'Episode', 'Fault', 'Pool', 'TimeStep', 'open_pool']
 
-KINDS = ('procgen', 'catch', 'recall')
+KINDS = ('procgen', 'catch', 'recall', 'gymnasium')
 
 
 def open_pool(spec: Mapping[str, Any]) -> Pool:
@@ -32,6 +32,10 @@ def open_pool(spec: Mapping[str, Any]) -> Pool:
             from .toy.recall import RecallPool
 
             return RecallPool(spec)
+        case 'gymnasium':
+            from .gymnasium.pool import GymnasiumPool
+
+            return GymnasiumPool(spec)
         case kind:
             raise EnvError(
                 'ENV_UNKNOWN_KIND',

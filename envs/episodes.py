@@ -142,6 +142,14 @@ class EpisodeLedger:
             for _, slot, episode_return, length, level, completed, queued in finished
         ]
 
+    def abandon(self, slot: int, *, ended: bool) -> None:
+        """Forgets a slot's running episode, or with `ended` the one that its last recorded step ended."""
+        self._sum_all_up()
+        if ended:
+            last = max(i for i, row in enumerate(self._finished) if row[1] == slot)
+            del self._finished[last]
+        self._return[slot] = self._length[slot] = 0
+
     def get_state(self) -> dict[str, np.ndarray]:
         """Copies of all of it, by slot, so that it can be restored with other groups."""
         self._sum_all_up()

@@ -21,6 +21,8 @@ class TimeStep:
     """[n] bool: this observation opens an episode, and `reward` is the last of the episode before."""
     is_truncated: np.ndarray
     """[n] bool: a limit cut the episode before short; never set where the environment does not tell."""
+    final_observation: np.ndarray | None = None
+    """[n, ...]: what a slot showed last, where is_truncated; None for a pool that never sets that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,18 @@ class Episode:
     """The level was taken from the slot's queue, and the episode began in the state of a fresh slot."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A fault of one slot's environment that cost its episode and nothing else."""
+
+    slot: int
+    code: str
+    message: str
+    """One sentence: which slot, what was required, what came, where."""
+    count: int
+    """Faults of this slot since its run began."""
+
+
 class Pool(Protocol):
     """`num_envs` slots in `num_groups` groups of equal size; a group's slots are contiguous.
 
@@ -52,6 +66,8 @@ class Pool(Protocol):
     num_actions: int
     observation_shape: tuple[int, ...]
     observation_dtype: str
+    truncates: bool
+    """Whether `is_truncated` is ever set; then every time step has a `final_observation`."""
     games: list[str]
     """The game of each slot."""
     observations: np.ndarray
@@ -104,6 +120,10 @@ class Pool(Protocol):
 
     def episodes(self) -> list[Episode]:
         """The episodes that ended since the last call, ordered by step, then slot."""
+        ...
+
+    def faults(self) -> list[Fault]:
+        """Faults of environments since the last call; each cost its slot's episode, and the pool goes on."""
         ...
 
     def get_state(self) -> dict[str, np.ndarray]:

@@ -14,7 +14,8 @@ import numpy as np
 
 from srwm.envs.procgen.layout import fields_of, map_arrays
 from srwm.envs.procgen.native import NativeInstance, NativeLibrary
-from srwm.envs.procgen.options import parse_spec, slot_seed
+from srwm.envs.procgen.options import parse_spec
+from srwm.envs.seeds import slot_seed
 
 NUM_ACTIONS = 15
 

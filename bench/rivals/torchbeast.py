@@ -24,7 +24,7 @@ from torch import multiprocessing as mp
 
 from rivals.loop import Setting
 from rivals.procgen_vector import NUM_ACTIONS, ProcgenVector, load_library
-from srwm.envs.procgen.host import die_with_parent
+from srwm.envs.processes import die_with_parent
 
 LEARNER_THREADS = 2
 

@@ -7,7 +7,6 @@ import json
 import mmap
 import os
 import select
-import signal
 import struct
 import time
 from collections.abc import Sequence
@@ -18,16 +17,8 @@ from .layout import fields_of
 from .native import NativeInstance, NativeLibrary
 
 SET_LEVELS, GET_STATES, SET_STATES, READY = 252, 253, 254, 255
-_PR_SET_PDEATHSIG = 1
 _SPIN_SECONDS = 100e-6
 """Longer than a worker takes for a time step that no network looks at, shorter than any network."""
-
-
-def die_with_parent(parent: int) -> None:
-    """Asks the kernel to kill this process when its parent dies, and checks that it has not died already."""
-    C.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
 
 
 class SharedRows:

@@ -13,9 +13,11 @@ from typing import Any
 
 from ..errors import EnvError
 from ..levels import LevelOrder
+from ..processes import how_it_ended, tail_of
+from ..seeds import slot_seed
 from .host import GET_STATES, READY, SET_LEVELS, SET_STATES, read_states, write_states
-from .options import ProcgenSpec, slot_seed
-from .supervise import REOPEN, borrow_nursery, how_it_ended, return_nursery, tail_of
+from .options import ProcgenSpec
+from .supervise import REOPEN, borrow_nursery, return_nursery
 
 _EXIT_SECONDS = 2.0
 _WATCH_SECONDS = 0.05

@@ -21,10 +21,10 @@ import zipfile
 from pathlib import Path
 
 from ..errors import EnvError
+from ..processes import python_path
 from .catalog import ASSET_FILES, LIBRARY_SHA256, WHEEL_REQUIREMENT, WHEEL_SHA256
 from .pool import check_library, check_platform
 from .stubs import build_stubs, missing_libraries
-from .supervise import python_path
 
 _TEMPORARY = '.procgen-'
 _STALE_SECONDS = 3600.0

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import mmap
-from dataclasses import dataclass
 
 import numpy as np
 
+from ..layout import ALIGNMENT, Field, FieldSpec, lay_out, map_fields
 from .catalog import OBSERVATION_SHAPE
 
-ALIGNMENT = 4096
-_FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
+__all__ = ['ALIGNMENT', 'fields_of', 'map_arrays']
+
+_FIELDS: tuple[FieldSpec, ...] = (
     ('observation', 'u1', OBSERVATION_SHAPE),
     ('reward', '<f4', ()),
     ('is_first', '?', ()),
@@ -23,31 +24,11 @@ _FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Field:
-    """An array [num_envs, ...] at an offset; slots lie `stride` bytes apart."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    offset: int
-    stride: int
-
-
 def fields_of(num_envs: int) -> tuple[dict[str, Field], int]:
     """The fields by name, and the size of the whole in bytes."""
-    fields: dict[str, Field] = {}
-    offset = 0
-    for name, dtype, shape in _FIELDS:
-        stride = int(np.dtype(dtype).itemsize * np.prod(shape, dtype=np.int64))
-        fields[name] = Field(dtype=dtype, shape=(num_envs, *shape), offset=offset, stride=stride)
-        offset += -(-stride * num_envs // ALIGNMENT) * ALIGNMENT
-    return fields, offset
+    return lay_out(_FIELDS, num_envs)
 
 
 def map_arrays(memory: mmap.mmap, num_envs: int) -> dict[str, np.ndarray]:
     """Numpy views of every field."""
-    fields, _ = fields_of(num_envs)
-    return {
-        name: np.ndarray(field.shape, field.dtype, buffer=memory, offset=field.offset)
-        for name, field in fields.items()
-    }
+    return map_fields(memory, fields_of(num_envs)[0])

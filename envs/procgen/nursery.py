@@ -20,7 +20,8 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from .host import die_with_parent, run_host
+from ..processes import die_with_parent
+from .host import run_host
 from .layout import fields_of
 from .native import NativeInstance, NativeLibrary
 

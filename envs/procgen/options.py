@@ -147,18 +147,6 @@ def _check_levels(fields: SpecFields, mode: str, num_levels: int, start_level: i
         )
 
 
-def slot_seed(seed: int, slot: int) -> int:
-    """The library seed of a slot in [0, 2^31): SplitMix64's finalizer over `seed * 2^32 + slot`.
-
-    It depends on nothing else, so that a slot plays the same whatever the number of hosts, groups and slots.
-    """
-    mask = 2**64 - 1
-    z = ((seed << 32) + slot + 0x9E3779B97F4A7C15) & mask
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
-    return (z ^ (z >> 31)) >> 33
-
-
 def share_slots(spec: ProcgenSpec) -> list[list[list[range]]]:
     """Runs of slots by host and group, `[host][group][...]`: each group costs every host about the same.
 

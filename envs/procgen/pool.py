@@ -18,7 +18,7 @@ from ..episodes import EpisodeLedger, StepArrays
 from ..errors import EnvError
 from ..groups import Groups
 from ..levels import LevelOrder, check_orders
-from ..pool import Episode, TimeStep
+from ..pool import Episode, Fault, TimeStep
 from ..seal import seal, unseal
 from .catalog import LIBRARY_SHA256, NUM_ACTIONS, OBSERVATION_SHAPE
 from .hosts import Hosts
@@ -48,6 +48,7 @@ class ProcgenPool:
         self.num_actions = NUM_ACTIONS
         self.observation_shape: tuple[int, ...] = OBSERVATION_SHAPE
         self.observation_dtype = 'uint8'
+        self.truncates = False
         self._identity = {**parsed.identity(), 'library': LIBRARY_SHA256}
         self._groups = Groups(_WHO, self.num_envs, self.num_groups)
         self._memory = PoolMemory(self.num_envs)
@@ -150,6 +151,10 @@ class ProcgenPool:
 
     def episodes(self) -> list[Episode]:
         return self._ledger.take()
+
+    def faults(self) -> list[Fault]:
+        """None: a fault of the library ends its host."""
+        return []
 
     def get_state(self) -> dict[str, np.ndarray]:
         """Current time step, ledger, `native` uint8 [bytes] and `native_offset` int64 [num_envs + 1]."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -15,27 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import EnvError
+from ..processes import how_it_ended, python_path, tail_of
 from .nursery import MESSAGE_BYTES
 
-_TAIL_BYTES = 2000
 _STOP_SECONDS = 5.0
 REOPEN = 'Open the pool again and restore its last state; what happened since then is collected again.'
-
-
-def tail_of(log: int) -> str:
-    """The end of what a process wrote into its log file, as a sentence for an error."""
-    size = os.fstat(log).st_size
-    text = os.pread(log, _TAIL_BYTES, max(0, size - _TAIL_BYTES)).decode(errors='replace').strip()
-    return f' Its last output: {text}' if text else ' It wrote no output.'
-
-
-def how_it_ended(status: int | None) -> str:
-    """An exit status in words; None where the process has not ended."""
-    if status is None:
-        return 'closed its pipe'
-    if status < 0:
-        return f'was killed by signal {-status} ({signal.Signals(-status).name})'
-    return f'exited with code {status}'
 
 
 class Nursery:
@@ -182,14 +165,6 @@ def _memory_tuning(inherited: str | None) -> str:
         f'glibc.malloc.top_pad={2**26}',
     )
     return ':'.join(filter(None, (inherited, *ours)))
-
-
-def python_path() -> str:
-    """`PYTHONPATH` with the folder first from which this package was imported, however it was found."""
-    depth = __name__.count('.')
-    root = str(Path(__file__).absolute().parents[depth])
-    inherited = os.environ.get('PYTHONPATH')
-    return f'{root}{os.pathsep}{inherited}' if inherited else root
 
 
 _running: dict[tuple[int, Path], Nursery] = {}

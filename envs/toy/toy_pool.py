@@ -12,7 +12,7 @@ from ..actions import check_actions
 from ..episodes import EpisodeLedger, StepArrays
 from ..errors import EnvError
 from ..groups import Groups
-from ..pool import Episode, TimeStep
+from ..pool import Episode, Fault, TimeStep
 from ..seal import seal, unseal
 
 _DRAWS = 256
@@ -59,6 +59,7 @@ class ToyPool(ABC):
         self.num_actions = num_actions
         self.observation_shape = observation_shape
         self.observation_dtype = 'uint8'
+        self.truncates = False
         self.games = [name] * num_envs
         self._who = f'{name} pool'
         self._identity = {'kind': name, 'num_envs': num_envs, **identity}
@@ -164,6 +165,10 @@ class ToyPool(ABC):
 
     def episodes(self) -> list[Episode]:
         return self._ledger.take()
+
+    def faults(self) -> list[Fault]:
+        """None: these games have none."""
+        return []
 
     def _arrays(self) -> dict[str, np.ndarray]:
         return {

@@ -6,9 +6,9 @@ import pytest
 from srwm.envs import EnvError
 from srwm.envs import open_pool as open_pool_of_package
 
-KINDS = ('catch', 'recall', 'procgen')
+KINDS = ('catch', 'recall', 'gymnasium', 'procgen')
 pytestmark = pytest.mark.parametrize('kind', KINDS)
-STEPS = {'catch': 40, 'recall': 40, 'procgen': 60}
+STEPS = {'catch': 40, 'recall': 40, 'gymnasium': 60, 'procgen': 60}
 
 
 def assert_equal_traces(one, other):
@@ -131,7 +131,12 @@ def test_a_damaged_state_is_refused_and_the_pool_goes_on(kind, spec_of, open_poo
 
 
 def test_a_state_of_another_pool_is_refused_with_what_differs(kind, spec_of, open_pool):
-    change = {'catch': {'rows': 7}, 'recall': {'delay': 4}, 'procgen': {'distribution_mode': 'hard'}}[kind]
+    change = {
+        'catch': {'rows': 7},
+        'recall': {'delay': 4},
+        'gymnasium': {'max_episode_steps': 7},
+        'procgen': {'distribution_mode': 'hard'},
+    }[kind]
     (name,) = change
     state = open_pool(spec_of(kind)).get_state()
     with pytest.raises(EnvError, match=name) as caught:

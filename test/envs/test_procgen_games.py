@@ -8,7 +8,8 @@ import pytest
 from srwm.envs import EnvError
 from srwm.envs import open_pool as open_pool_of_package
 from srwm.envs.procgen.catalog import EXPLORATION_LEVELS, GAME_MICROSECONDS, GAMES, MODE_GAMES
-from srwm.envs.procgen.options import parse_spec, share_slots, slot_seed
+from srwm.envs.procgen.options import parse_spec, share_slots
+from srwm.envs.seeds import slot_seed
 
 
 @pytest.mark.parametrize('mode', list(MODE_GAMES))

@@ -1,0 +1,1 @@
+"""Anybody's Gymnasium environment, in supervised host processes."""
