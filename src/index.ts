@@ -4,6 +4,7 @@ export { hostTensor, toTypedArray, type HostTensor } from '../bridge/client/inde
 export { SrwmError } from '../bridge/protocol/errors.ts';
 export {
   catchGame,
+  gymnasium,
   presets,
   procgen,
   recall,

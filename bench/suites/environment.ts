@@ -54,7 +54,7 @@ async function pairsOf(bench: Bench, groups: number, kept: boolean): Promise<Pai
   const spec = poolSpec(
     { ...environment, ...(environment.kind === 'procgen' ? { numHosts: HOSTS } : {}) },
     3,
-    bench.places.procgenLibrary,
+    bench.places,
   );
   await using driver = Driver.start('environment', bench);
   await driver.call(z.unknown(), 'open', { spec: { ...spec, num_groups: groups }, kept });

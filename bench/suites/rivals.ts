@@ -133,7 +133,7 @@ function settingOf({ algorithm, train, environment, model }: Config, bench: Benc
   const layers = core.kind === 'srwm' ? core : { modelDim: 0, numHeads: 0, numLayers: 0, ffDim: 0 };
   const { optimizer } = train;
   return {
-    spec: poolSpec(environment, 3, bench.places.procgenLibrary),
+    spec: poolSpec(environment, 3, bench.places),
     threads: bench.threads,
     num_envs: environment.numEnvs,
     unroll_length: train.unrollLength,

@@ -183,7 +183,7 @@ export const errorCodes = {
 
   ENV_UNKNOWN_KIND: {
     meaning: 'No pool has this kind.',
-    remedy: 'Use procgen, catch or recall.',
+    remedy: 'Use procgen, catch, recall or gymnasium.',
   },
   ENV_UNKNOWN_GAME: {
     meaning: 'ProcGen has no game of this name.',
@@ -210,7 +210,8 @@ export const errorCodes = {
     remedy: 'Delete the cache folder that the message names and run srwm setup again.',
   },
   ENV_PLATFORM: {
-    meaning: "ProcGen's native library runs on Linux x86-64 only.",
+    meaning:
+      "ProcGen's native library runs on Linux x86-64 only, hosts of Gymnasium environments on Linux and macOS.",
     remedy: 'Train a toy game: srwm train tiny.',
   },
   ENV_ORDER: {
@@ -232,6 +233,35 @@ export const errorCodes = {
   ENV_STATE: {
     meaning: 'A saved environment state does not fit the pool.',
     remedy: 'Restore it into a pool of the same games, options and slots.',
+  },
+
+  ENV_IMPORT: {
+    meaning: 'An environment could not be found, imported or made.',
+    remedy: 'Correct environment.env or environment.kwargs.',
+  },
+  ENV_SPACE: {
+    meaning: 'The observations or actions of an environment have a form that no policy here takes.',
+    remedy: 'Wrap the environment so that its observations are Box or Discrete, and its actions Discrete.',
+  },
+  ENV_RAISED: {
+    meaning: 'An environment raised an exception.',
+    remedy: 'Mend the line that the message names.',
+  },
+  ENV_RESULT: {
+    meaning: 'An environment returned what the interface of Gymnasium does not allow.',
+    remedy: 'Return what the message asks for.',
+  },
+  ENV_TIMEOUT: {
+    meaning: 'An environment did not return in time.',
+    remedy: 'Mend the environment, or raise environment.timeoutSeconds.',
+  },
+  ENV_DIED: {
+    meaning: 'The process of an environment ended.',
+    remedy: 'Mend what the message shows of its last output.',
+  },
+  ENV_UNREPEATABLE: {
+    meaning: 'An environment showed something else for the same seed and actions.',
+    remedy: 'Draw random numbers from self.np_random only, and keep nothing from one episode to the next.',
   },
 
   KERNEL_UNSUPPORTED: {

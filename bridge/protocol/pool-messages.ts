@@ -56,6 +56,30 @@ export const poolSpecSchema = z
         seed: z.int().min(0),
       })
       .meta({ id: 'RecallPool' }),
+    z
+      .strictObject({
+        kind: z.literal('gymnasium'),
+        /** `CartPole-v1`, `package.module:ClassOrFactory` or `/absolute/file.py:ClassOrFactory`. */
+        env: z.string().min(1),
+        /** JSON of an object: keyword arguments of the environment. */
+        kwargs: z.string(),
+        /** Folder of the user's project: hosts run there, and its modules can be imported. */
+        project: z.string(),
+        num_envs: z.int().min(1),
+        num_groups: z.int().min(1),
+        num_hosts: z.int().min(1),
+        /** An episode of so many steps is truncated. */
+        max_episode_steps: z.int().min(1),
+        /** So many faults of a slot without an episode that ends between them are an error. */
+        max_faults: z.int().min(1),
+        /** For each reset and each step. */
+        step_timeout_seconds: z.number().min(0.1),
+        /** For the start of a host, and for making each environment. */
+        start_timeout_seconds: z.number().min(0.1),
+        /** Unsigned 31-bit; the seed of every slot and episode is a function of it. */
+        seed: z.int().min(0),
+      })
+      .meta({ id: 'GymnasiumPool' }),
   ])
   .meta({ id: 'PoolSpec' });
 export type PoolSpec = z.infer<typeof poolSpecSchema>;
@@ -75,6 +99,18 @@ export const episodeSchema = z
   .meta({ id: 'Episode', description: 'One finished environment episode, raw rewards summed.' });
 export type Episode = z.infer<typeof episodeSchema>;
 
+export const envFaultSchema = z
+  .strictObject({
+    slot: z.int().min(0),
+    /** One of the error codes ENV_... */
+    code: z.string(),
+    message: z.string(),
+    /** Faults of this slot since the run began. */
+    count: z.int().min(1),
+  })
+  .meta({ id: 'EnvFault', description: 'A fault of an environment that cost its slot the running episode.' });
+export type EnvFault = z.infer<typeof envFaultSchema>;
+
 /** The verbs about pools. */
 export const poolVerbs = {
   open_pool: {
@@ -87,6 +123,8 @@ export const poolVerbs = {
         observation_shape: z.array(z.int().min(1)),
         observation_dtype: dtypeSchema,
         num_actions: z.int().min(1),
+        /** Whether episodes may be cut short by a limit, with a final observation. */
+        truncates: z.boolean(),
         games: z.array(z.string()),
       })
       .meta({ id: 'OpenPoolReply' }),
@@ -160,6 +198,7 @@ export const poolVerbs = {
     reply: z
       .strictObject({
         episodes: z.array(episodeSchema),
+        faults: z.array(envFaultSchema),
         act_seconds: seconds,
         env_seconds: seconds,
       })

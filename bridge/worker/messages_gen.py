@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_HASH = '3082c445da88d626c8354c0a6902c67359266cbe99b96fa90e519d2f88a9fba7'
+PROTOCOL_HASH = '2bb14bb223583e7174c4834a43d74fb1870f47dadcc686a5b6d348cdda895c35'
 MAX_FRAMES = 4096
 MAX_FRAME_BYTES = 1073741824
 
@@ -326,7 +326,23 @@ class RecallPool(
     seed: Annotated[int, Meta(ge=0)]
 
 
-PoolSpec: TypeAlias = ProcgenPool | CatchPool | RecallPool
+class GymnasiumPool(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field='kind', tag='gymnasium'
+):
+    env: Annotated[str, Meta(min_length=1)]
+    kwargs: str
+    project: str
+    num_envs: Annotated[int, Meta(ge=1)]
+    num_groups: Annotated[int, Meta(ge=1)]
+    num_hosts: Annotated[int, Meta(ge=1)]
+    max_episode_steps: Annotated[int, Meta(ge=1)]
+    max_faults: Annotated[int, Meta(ge=1)]
+    step_timeout_seconds: float
+    start_timeout_seconds: float
+    seed: Annotated[int, Meta(ge=0)]
+
+
+PoolSpec: TypeAlias = ProcgenPool | CatchPool | RecallPool | GymnasiumPool
 
 
 class OpenPool(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -566,7 +582,7 @@ REMEDIES: dict[str, str] = {
     'HANDLE_UNKNOWN': 'Create it before use; check the spelling.',
     'HANDLE_RELEASED': 'Release a handle after its last use; with `await using`, keep it inside the block.',
     'HANDLE_EXISTS': 'Use another name.',
-    'ENV_UNKNOWN_KIND': 'Use procgen, catch or recall.',
+    'ENV_UNKNOWN_KIND': 'Use procgen, catch, recall or gymnasium.',
     'ENV_UNKNOWN_GAME': 'Use one of the games that the message lists.',
     'ENV_UNKNOWN_MODE': 'Use one of the modes that the message lists.',
     'ENV_OPTION': 'Correct the option that the message names.',
@@ -579,6 +595,17 @@ REMEDIES: dict[str, str] = {
     'ENV_HOST_HUNG': 'Run "srwm resume" to go on from the last checkpoint.',
     'ENV_LIBRARY_MISSING': 'Run "srwm setup".',
     'ENV_STATE': 'Restore it into a pool of the same games, options and slots.',
+    'ENV_IMPORT': 'Correct environment.env or environment.kwargs.',
+    'ENV_SPACE': (
+        'Wrap the environment so that its observations are Box or Discrete, and its actions Discrete.'
+    ),
+    'ENV_RAISED': 'Mend the line that the message names.',
+    'ENV_RESULT': 'Return what the message asks for.',
+    'ENV_TIMEOUT': 'Mend the environment, or raise environment.timeoutSeconds.',
+    'ENV_DIED': 'Mend what the message shows of its last output.',
+    'ENV_UNREPEATABLE': (
+        'Draw random numbers from self.np_random only, and keep nothing from one episode to the next.'
+    ),
     'KERNEL_UNSUPPORTED': 'Set the implementation to "auto".',
     'KERNEL_INPUT': 'Correct the input that the message names.',
     'KERNEL_BUILD': 'Run "srwm doctor"; the reference implementation still works.',

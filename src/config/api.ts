@@ -32,6 +32,12 @@ export interface SingleGame {
   readonly mode?: SingleMode;
 }
 
+interface Gymnasium extends Omit<Usual, 'environment' | 'encoder' | 'core'> {
+  readonly environment: 'gymnasium';
+  readonly encoder: 'mlp';
+  readonly core: 'feed_forward';
+}
+
 function preset(name: string, call: string, overrides: object): Config {
   return changed(name, presetNamed(name).config(), call, overrides);
 }
@@ -83,4 +89,7 @@ export const presets = {
   },
   /** The toy game catch: seconds. */
   tiny: (overrides: Overrides<Tiny> = {}): Config => preset('tiny', 'presets.tiny({...})', overrides),
+  /** Gymnasium's CartPole, or with `env` an environment of your own. */
+  cartpole: (overrides: Overrides<Gymnasium> = {}): Config =>
+    preset('cartpole', 'presets.cartpole({...})', overrides),
 } as const;

@@ -90,6 +90,8 @@ function* modelFaults({ model, environment }: Config): Iterable<Conflict> {
       : encoder.kind === 'impala_resnet'
         ? encoder.spaceToDepth
         : 1;
+  // What a Gymnasium environment shows is known when it opens.
+  if (environment.kind === 'gymnasium') return;
   const sides = environment.kind === 'catch' ? [environment.rows, environment.columns] : [64];
   if (sides.some((size) => size % side !== 0)) {
     yield {

@@ -70,6 +70,17 @@ export const environments: Defaults<EnvironmentConfig> = {
   },
   catch: { kind: 'catch', numEnvs: 32, rows: 8, columns: 6, blank: false },
   recall: { kind: 'recall', numEnvs: 32, numCues: 4, delay: 4, blank: false },
+  gymnasium: {
+    kind: 'gymnasium',
+    env: 'CartPole-v1',
+    kwargs: {},
+    numEnvs: 16,
+    numHosts: 1,
+    maxEpisodeSteps: 10_000,
+    maxFaults: 3,
+    timeoutSeconds: 60,
+    blank: false,
+  },
 };
 
 export const encoders: Defaults<ModelConfig['encoder']> = {

@@ -56,6 +56,20 @@ export function recall(
   return environmentOf('recall', 'recall({...})', options);
 }
 
+/**
+ * Any Gymnasium environment with Box or Discrete observations and Discrete actions: a registered id, or a class or
+ * function of a module or of a file in your project. It runs in processes of its own; what fails is restarted.
+ *
+ * @example ppo({ env: gymnasium({ env: 'CartPole-v1', numEnvs: 16 }), totalEnvSteps: 100_000 })
+ * @example gymnasium({ env: './my_env.py:MyEnv', kwargs: { size: 5 } })
+ * @throws SrwmError CONFIG_INVALID or CONFIG_UNKNOWN_KEY with every fault at once.
+ */
+export function gymnasium(
+  options: EnvironmentOptions<'gymnasium'> = {},
+): Extract<EnvironmentConfig, { kind: 'gymnasium' }> {
+  return environmentOf('gymnasium', 'gymnasium({...})', options);
+}
+
 /** @throws SrwmError CONFIG_INVALID with every fault at once. */
 export function hardwareOf(options: Partial<Config['hardware']>, who: string): Config['hardware'] {
   const assignments = leavesOf('hardware', options, who);

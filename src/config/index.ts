@@ -5,7 +5,7 @@ export { cores } from './core-defaults.ts';
 export { coreOf, type CoreChanges } from './cores.ts';
 export type { CoreConfig } from './core-schema.ts';
 export { algorithms, encoders } from './defaults.ts';
-export { catchGame, hardwareOf, procgen, recall } from './environments.ts';
+export { catchGame, gymnasium, hardwareOf, procgen, recall } from './environments.ts';
 export type { Game } from './games.ts';
 export { loopConfig, type LoopSettings } from './loops.ts';
 export type { EnvironmentOptions, Overrides } from './overrides.ts';

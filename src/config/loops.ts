@@ -23,7 +23,7 @@ export interface LoopKinds<A extends AlgorithmConfig['kind']> extends Kinds {
 
 /** What a loop may be told; everything but `env` has a default. */
 export interface LoopSettings<A extends AlgorithmConfig['kind']> extends TrainChanges<LoopKinds<A>> {
-  /** From `procgen({...})`, `catchGame({...})` or `recall({...})`. */
+  /** From `procgen({...})`, `catchGame({...})`, `recall({...})` or `gymnasium({...})`. */
   readonly env: EnvironmentConfig;
   readonly seed?: number;
   /** Settings of the training rule: discount, costs, clips. */
@@ -50,12 +50,18 @@ export function loopConfig<A extends AlgorithmConfig['kind']>(kind: A, settings:
     algorithm: algorithms[kind],
     train: { ...paper.train, batchSize: batchSize + 1, ...rule },
     environment: environments[env.kind],
-    model: { ...paper.model, encoder: env.kind === 'procgen' ? encoders.impala_resnet : encoders.mlp },
+    model: { ...paper.model, encoder: encoderFor(env.kind) },
   };
   const who = `${kind}({...})`;
   const given = { environment: env, seed, algorithm, model, hardware, train };
   const assignments = Object.entries(given).flatMap(([key, value]) => leavesOf(key, value, who));
   return resolveConfig(base, who, assignments).config;
+}
+
+function encoderFor(kind: EnvironmentConfig['kind']): Config['model']['encoder'] {
+  if (kind === 'procgen') return encoders.impala_resnet;
+  // Numbers of a Gymnasium environment are usually near 1, pixels are not.
+  return kind === 'gymnasium' ? { ...encoders.mlp, scale: 1 } : encoders.mlp;
 }
 
 function requireEnvironment(env: unknown, kind: string): void {
@@ -64,7 +70,7 @@ function requireEnvironment(env: unknown, kind: string): void {
   if (known) return;
   throw new SrwmError(
     'CONFIG_INVALID',
-    `${kind}({...}): "env" must be made by procgen({...}), catchGame({...}) or recall({...}), got ${JSON.stringify(env) ?? String(env)}.`,
+    `${kind}({...}): "env" must be made by procgen({...}), catchGame({...}), recall({...}) or gymnasium({...}), got ${JSON.stringify(env) ?? String(env)}.`,
     { remedy: "Write env: procgen({ games: ['bigfish'] })." },
   );
 }

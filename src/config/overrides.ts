@@ -1,6 +1,7 @@
 /** Typed changes of a whole configuration: what a preset takes, and how they are applied. */
 import type { Assignment } from './assignment.ts';
 import type { Game } from './games.ts';
+import { OPEN_SECTIONS } from './section.ts';
 import type {
   AlgorithmConfig,
   Config,
@@ -90,6 +91,7 @@ export function assignmentsOf(overrides: object, source: string): Assignment[] {
 /** One assignment for each value below `key`; what is undefined changes nothing. */
 export function leavesOf(key: string, value: unknown, source: string): Assignment[] {
   if (value === undefined) return [];
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [{ key, value, source }];
+  const isWhole = typeof value !== 'object' || value === null || Array.isArray(value);
+  if (isWhole || OPEN_SECTIONS.includes(key)) return [{ key, value, source }];
   return Object.entries(value).flatMap(([name, inner]) => leavesOf(`${key}.${name}`, inner, source));
 }

@@ -6,7 +6,7 @@ import { checkTogether } from './consistency.ts';
 import { kindSections } from './defaults.ts';
 import type { Fault } from './fault.ts';
 import { configSchema, type Config } from './schema.ts';
-import { isSection, leaves, type Section } from './section.ts';
+import { isSection, leaves, OPEN_SECTIONS, type Section } from './section.ts';
 import { unknownKey } from './unknown-key.ts';
 
 export interface ResolvedConfig {
@@ -104,7 +104,8 @@ function assign(
   let section: unknown = config;
   for (const name of path)
     section = isSection(section) && Object.hasOwn(section, name) ? section[name] : undefined;
-  if (!isSection(section) || !Object.hasOwn(section, last)) {
+  const isOpen = OPEN_SECTIONS.includes(path.join('.'));
+  if (!isSection(section) || !(isOpen || Object.hasOwn(section, last))) {
     faults.push(unknownKey(key, config, source));
     return;
   }

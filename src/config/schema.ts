@@ -108,6 +108,21 @@ const recall = z.strictObject({
   blank: z.boolean(),
 });
 
+const gymnasium = z.strictObject({
+  kind: z.literal('gymnasium').meta(doc('Any Gymnasium environment with Box or Discrete observations.')),
+  env: z
+    .string()
+    .min(1)
+    .meta(doc('CartPole-v1, package.module:ClassOrFactory, or ./file.py:ClassOrFactory in the project.')),
+  kwargs: z.record(z.string(), z.json()).meta(doc('Keyword arguments of the environment.')),
+  numEnvs: positive,
+  numHosts: positive.meta(doc('Processes that step the environments; any number gives the same bits.')),
+  maxEpisodeSteps: positive.meta(doc('An episode of so many steps is truncated.')),
+  maxFaults: positive.meta(doc("So many faults of a slot's environment in a row end the run.")),
+  timeoutSeconds: z.number().min(0.1).max(1e6).meta(doc('For each reset and each step.')),
+  blank: z.boolean(),
+});
+
 const impalaResnet = z.strictObject({
   kind: z.literal('impala_resnet'),
   channels: z.array(positive).min(1),
@@ -162,7 +177,7 @@ const evaluation = z.strictObject({
   }),
 });
 
-export const environmentSchema = z.discriminatedUnion('kind', [procgen, catchGame, recall]);
+export const environmentSchema = z.discriminatedUnion('kind', [procgen, catchGame, recall, gymnasium]);
 
 export const configSchema = z.strictObject({
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER),

@@ -6,6 +6,9 @@ export function isSection(value: unknown): value is Section {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Sections whose keys are the user's own. */
+export const OPEN_SECTIONS: readonly string[] = ['environment.kwargs'];
+
 /** The dotted keys of all values that are no sections. */
 export function leaves(section: Section, prefix = ''): string[] {
   return Object.entries(section).flatMap(([key, value]) =>

@@ -143,11 +143,7 @@ async function withPool<R>(
   const numEnvs = Math.max(games, Math.floor(wanted / games) * games);
   const environment = splitEnvironment({ ...config.environment, numEnvs }, config.evaluation, split);
   const seed = librarySeed(config.seed, `evaluate/${name}`);
-  const pool = await openPool(
-    session,
-    `evaluate/${name}`,
-    poolSpec(environment, seed, places.procgenLibrary),
-  );
+  const pool = await openPool(session, `evaluate/${name}`, poolSpec(environment, seed, places));
   try {
     return await body(pool.name, numEnvs);
   } finally {

@@ -43,8 +43,11 @@ const PROCGEN_ACTIONS = 15;
 const CATCH_ACTIONS = 3;
 
 /** The graphs that a run of this config acts and learns with, the acting one first; `own` takes the place of its parts. */
-export function graphsOf({ config }: ResolvedConfig, own: OwnParts = {}): Graph[] {
-  const spaces = spacesOf(config.environment);
+export function graphsOf(
+  { config }: ResolvedConfig,
+  own: OwnParts = {},
+  spaces: Spaces = spacesOf(config.environment),
+): Graph[] {
   const agent = agentOf(config.model, config.train, spaces, config.environment.blank, own);
   const { numEnvs } = config.environment;
   const { batchSize, unrollLength, burnIn } = config.train;
@@ -64,8 +67,12 @@ export function graphsOf({ config }: ResolvedConfig, own: OwnParts = {}): Graph[
   ];
 }
 
-export function describeConfig(resolved: ResolvedConfig, own: OwnParts = {}): Description {
-  const graphs = graphsOf(resolved, own);
+export function describeConfig(
+  resolved: ResolvedConfig,
+  own: OwnParts = {},
+  spaces: Spaces = spacesOf(resolved.config.environment),
+): Description {
+  const graphs = graphsOf(resolved, own, spaces);
   const [act] = graphs as [Graph];
   const modules = act.declarations
     .map(({ name, tensor }) => ({
@@ -93,7 +100,7 @@ export function declaredIn(graph: Graph): { readonly name: string; readonly shap
   return graph.declarations.map(({ name, tensor }) => ({ name, shape: tensor.shape }));
 }
 
-/** What a pool would say of itself; a test holds it against the pools. */
+/** What a pool would say of itself; a test holds it against the pools. Of a Gymnasium environment only its host knows. */
 export function spacesOf(environment: ResolvedConfig['config']['environment']): Spaces {
   switch (environment.kind) {
     case 'procgen':
@@ -110,5 +117,7 @@ export function spacesOf(environment: ResolvedConfig['config']['environment']): 
         observationDtype: 'uint8',
         numActions: environment.numCues,
       };
+    case 'gymnasium':
+      throw new Error(`internal: ${environment.env} must be asked what it shows`);
   }
 }

@@ -14,6 +14,8 @@ export function newRunFolder(name: string): string {
 
 /** A name for a run of which only the configuration is known: its game. */
 export function nameOf({ environment }: Config): string {
+  if (environment.kind === 'gymnasium')
+    return environment.env.replace(/^.*[:/]/, '').replaceAll(/[^\w.-]/g, '_');
   if (environment.kind !== 'procgen') return environment.kind;
   return environment.games.length === 1 ? (environment.games[0] ?? 'procgen') : 'procgen';
 }

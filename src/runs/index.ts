@@ -14,6 +14,7 @@ export { loadModule, withAuthorsLine } from './module.ts';
 export { ownPartsOf } from './own-file.ts';
 export { profileConfig, type ProfiledLine, type ProfileReport, type ProfileRequest } from './profile.ts';
 export { evaluateRun, resumeRun, startRun, type EvaluateRunOptions, type RunOptions } from './runs.ts';
+export { askSpaces } from './spaces.ts';
 export { openSession, type SessionOptions } from './session.ts';
 export { train, type EvaluateOptions, type Run, type RunResult, type TrainOptions } from './train.ts';
 export { requireTypes } from './types.ts';

@@ -11,6 +11,7 @@ import {
   type OwnParts,
   type RunEnd,
   type Update,
+  type Warned,
 } from '../train/index.ts';
 
 /** Parts of your own, and a way to stop. */
@@ -19,6 +20,8 @@ export interface LoopParts extends OwnParts {
   readonly signal?: AbortSignal;
   /** Hears what `debug.print` and `debug.watch` see; without it they print on stderr. */
   readonly onDebug?: (event: Debugged) => void;
+  /** Hears of what did not end the loop, such as a fault of an environment; without it that goes to stderr. */
+  readonly onWarning?: (event: Warned) => void;
 }
 /** What `impala` may be told; only `env` is required. */
 export type ImpalaLoop = LoopSettings<'impala'> & LoopParts;
@@ -53,7 +56,7 @@ export async function* ppo(settings: PpoLoop): AsyncGenerator<Update, LoopEnd> {
 }
 
 function split<S extends LoopParts>(who: string, settings: S) {
-  const { encoder, core, policy, loss, gradients, signal, onDebug, ...rest } = settings;
+  const { encoder, core, policy, loss, gradients, signal, onDebug, onWarning, ...rest } = settings;
   const own: OwnParts = {
     ...(encoder !== undefined && { encoder }),
     ...(core !== undefined && { core }),
@@ -64,6 +67,7 @@ function split<S extends LoopParts>(who: string, settings: S) {
   return {
     own: requireOwnParts(own, `${who}({...})`),
     stop: signal ?? new AbortController().signal,
+    onWarning: onWarning ?? (({ message }: Warned) => void process.stderr.write(`warning: ${message}\n`)),
     onDebug: onDebug ?? ((event: Debugged) => printObservation(event, `update ${event.update}`)),
     rest,
   };

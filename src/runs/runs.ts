@@ -164,7 +164,7 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Evaluati
   const spaces = await openPool(
     session,
     'spaces',
-    poolSpec({ ...config.environment, numEnvs: gamesOf(config.environment) }, 0, places.procgenLibrary),
+    poolSpec({ ...config.environment, numEnvs: gamesOf(config.environment) }, 0, places),
   );
   await session.call('close_pool', { pool: 'spaces' });
   const agent = agentOf(config.model, config.train, spaces, config.environment.blank, own);

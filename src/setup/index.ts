@@ -39,6 +39,8 @@ export interface Setup {
   /** `3.11.7` */
   readonly pythonVersion: string;
   readonly venv: string;
+  /** The folder of the user's package.json. */
+  readonly project: string;
   /** The folder from which Python imports `srwm`; goes on PYTHONPATH. */
   readonly pythonPath: string;
   readonly cache: string;
@@ -166,6 +168,7 @@ function describe(journal: Journal, goal: Goal): Setup {
     python: goal.places.venvPython,
     pythonVersion: venv.version,
     venv: goal.places.venv,
+    project: goal.places.project,
     pythonPath: modules.key,
     cache: goal.places.cache,
     environment: { SRWM_CACHE: goal.places.cache },

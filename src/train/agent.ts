@@ -6,7 +6,6 @@ import {
   trace,
   unobserved,
   zeros,
-  type Dtype,
   type Graph,
   type Tensor,
 } from '../graph/index.ts';
@@ -26,14 +25,9 @@ import {
 } from '../models/index.ts';
 
 import type { OwnParts } from './own.ts';
+import { requireReadable, type Spaces } from './spaces.ts';
 
-/** What an environment offers: the worker says so when a pool is opened. */
-export interface Spaces {
-  /** Of one observation, without time and batch. */
-  readonly observationShape: readonly number[];
-  readonly observationDtype: Dtype;
-  readonly numActions: number;
-}
+export type { Spaces };
 
 export interface Agent extends Spaces {
   readonly policy: Policy;
@@ -49,6 +43,7 @@ export function agentOf(
   own: OwnParts = {},
 ): Agent {
   const scheme = schemes[model.initialization];
+  if (own.encoder === undefined && own.policy === undefined) requireReadable(model, spaces);
   const { observationShape, numActions } = spaces;
   const make = own.policy ?? actorCritic;
   const policy = make({

@@ -1,16 +1,17 @@
 /** From the environment section to the spec of a pool. */
+import path from 'node:path';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import type { PoolSpec } from '../../bridge/protocol/messages.ts';
 import type { EnvironmentConfig } from '../config/index.ts';
 import type { Spaces } from './agent.ts';
-import type { Session } from './session.ts';
+import type { Places, Session } from './session.ts';
 
 const HOST_TIMEOUT_SECONDS = 60;
 
 export function poolSpec(
   environment: EnvironmentConfig,
   seed: number,
-  procgenLibrary: string | null,
+  { procgenLibrary, project }: Pick<Places, 'procgenLibrary' | 'project'>,
 ): PoolSpec {
   const groups = { num_groups: 1 };
   if (environment.kind === 'catch') {
@@ -20,6 +21,23 @@ export function poolSpec(
   if (environment.kind === 'recall') {
     const { kind, numCues, delay, blank, numEnvs } = environment;
     return { kind, num_envs: numEnvs, ...groups, num_cues: numCues, delay, blank, seed };
+  }
+  if (environment.kind === 'gymnasium') {
+    const { kind, env, kwargs, numEnvs, maxEpisodeSteps, maxFaults, timeoutSeconds } = environment;
+    return {
+      kind,
+      env: inProject(env, project),
+      kwargs: JSON.stringify(kwargs),
+      project,
+      num_envs: numEnvs,
+      num_hosts: Math.min(environment.numHosts, numEnvs),
+      ...groups,
+      max_episode_steps: maxEpisodeSteps,
+      max_faults: maxFaults,
+      step_timeout_seconds: timeoutSeconds,
+      start_timeout_seconds: Math.max(timeoutSeconds, HOST_TIMEOUT_SECONDS),
+      seed,
+    };
   }
   if (procgenLibrary === null) {
     throw new SrwmError(
@@ -52,10 +70,19 @@ export function poolSpec(
   };
 }
 
+/** A file of an environment is looked for from the project's folder, wherever a command was started. */
+function inProject(env: string, project: string): string {
+  const at = env.lastIndexOf(':');
+  const place = env.slice(0, Math.max(0, at));
+  return place.endsWith('.py') ? path.resolve(project, place) + env.slice(at) : env;
+}
+
 export interface OpenPool extends Spaces {
   readonly name: string;
   readonly numEnvs: number;
   readonly games: readonly string[];
+  /** Whether a limit may cut episodes short. */
+  readonly truncates: boolean;
 }
 
 export async function openPool(session: Session, name: string, spec: PoolSpec): Promise<OpenPool> {
@@ -64,6 +91,7 @@ export async function openPool(session: Session, name: string, spec: PoolSpec): 
     name,
     numEnvs: reply.num_envs,
     games: reply.games,
+    truncates: reply.truncates,
     observationShape: reply.observation_shape,
     observationDtype: reply.observation_dtype,
     numActions: reply.num_actions,

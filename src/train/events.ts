@@ -62,6 +62,8 @@ export interface Evaluated extends EvaluationReport {
 export interface Warned {
   readonly type: 'warning';
   readonly message: string;
+  /** Of a failure that the run survived; see docs/troubleshooting.md. */
+  readonly code?: string;
 }
 
 /** Event: the last of a run. */

@@ -2,12 +2,13 @@
 import type { Config } from '../config/index.ts';
 import { checkLoss } from '../graph/index.ts';
 import { latestCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoints.ts';
-import type { Debugged, RunEnd, RunEvent, Update } from './events.ts';
+import type { Debugged, RunEnd, RunEvent, Update, Warned } from './events.ts';
 import { makeParts, type Parts } from './parts.ts';
 import { Progress } from './progress.ts';
 import type { OwnParts } from './own.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { Places, Session } from './session.ts';
+import { scaleWarnings } from './spaces.ts';
 import { randomKey } from './streams.ts';
 
 export interface LoopOptions {
@@ -34,6 +35,8 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
   for (const graph of parts.algorithm.graphs) {
     if (graph.spec.outputs.some(({ name }) => name === 'loss')) warnings.push(...checkLoss(graph, 'loss'));
   }
+  if (options.own?.encoder === undefined && options.own?.policy === undefined)
+    warnings.push(...scaleWarnings(config.model, parts.pool));
   for (const message of warnings) yield { type: 'warning', message };
   yield progress.startEvent(run.folder, session.device);
   for (const { op, implementation, reason } of session.kernels) {
@@ -63,9 +66,12 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
   return parts;
 }
 
-/** Only the updates of a fresh run: no folder, no checkpoint; `onDebug` hears of probes. Returns the end. */
+/** Only the updates of a fresh run: no folder, no checkpoint; the rest goes to the listeners. Returns the end. */
 export async function* updateLoop(
-  options: Omit<LoopOptions, 'run'> & { readonly onDebug?: (event: Debugged) => void },
+  options: Omit<LoopOptions, 'run'> & {
+    readonly onDebug?: (event: Debugged) => void;
+    readonly onWarning?: (event: Warned) => void;
+  },
 ): AsyncGenerator<Update, RunEnd> {
   const { session, config, stop } = options;
   const parts = await makeParts(session, config, options.places, true, options.own);
@@ -73,7 +79,8 @@ export async function* updateLoop(
   while (progress.envSteps < config.train.totalEnvSteps && !stop.aborted) {
     for await (const event of unrollAndLearn(parts, config, progress)) {
       if (event.type === 'update') yield event;
-      else options.onDebug?.(event);
+      else if (event.type === 'debug') options.onDebug?.(event);
+      else options.onWarning?.(event);
     }
   }
   return progress.endEvent('');
@@ -83,12 +90,13 @@ async function* unrollAndLearn(
   { collector, algorithm, learner, pool }: Parts,
   config: Config,
   progress: Progress,
-): AsyncGenerator<Update | Debugged> {
+): AsyncGenerator<Update | Debugged | Warned> {
   const unrollIndex = progress.unrolls;
   const envStepsBefore = progress.envSteps;
   const behaviourVersion = learner.version;
   const unroll = await collector.collect(randomKey(config.seed, 'actions', unrollIndex));
   progress.collected(unroll, pool.numEnvs * config.train.unrollLength);
+  for (const { code, message } of unroll.faults) yield { type: 'warning', code, message };
   const seen: Debugged[] = [];
   learner.onObservations = (observations, update) =>
     seen.push(...observations.map((one) => ({ type: 'debug' as const, update, ...one })));

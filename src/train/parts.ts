@@ -40,7 +40,7 @@ export async function makeParts(
   own: OwnParts = {},
 ): Promise<Parts> {
   const seed = librarySeed(config.seed, 'pool');
-  const pool = await openPool(session, POOL, poolSpec(config.environment, seed, places.procgenLibrary));
+  const pool = await openPool(session, POOL, poolSpec(config.environment, seed, places));
   const agent = agentOf(config.model, config.train, pool, config.environment.blank, own);
   const parameterCount = await createParameters(session, agent, config.seed);
   const learner = new Learner(session, SET, OPTIMIZER, config.train.maxGradNorm, own.gradients);

@@ -28,6 +28,8 @@ export interface Places {
   readonly pythonPath: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly procgenLibrary: string | null;
+  /** Of the user: where files of environments are looked for. */
+  readonly project: string;
 }
 
 /** Numbers, a tensor in the worker, or for a random key a bigint; one for each input of the graph. */

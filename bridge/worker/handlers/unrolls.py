@@ -39,6 +39,7 @@ class UnrollHandlers:
             'observation_shape': list(pool.observation_shape),
             'observation_dtype': pool.observation_dtype,
             'num_actions': pool.num_actions,
+            'truncates': pool.truncates,
             'games': list(pool.games),
         }, []
 
@@ -68,6 +69,7 @@ class UnrollHandlers:
         self._keep(body, plan, unroll)
         return {
             'episodes': [asdict(episode) for episode in pool.episodes()],
+            'faults': [asdict(fault) for fault in pool.faults()],
             'act_seconds': unroll.act_seconds,
             'env_seconds': unroll.env_seconds,
         }, []

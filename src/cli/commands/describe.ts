@@ -1,5 +1,6 @@
-/** `srwm describe`: the resolved config with its sources, the parameters, the graphs. Needs no worker. */
+/** `srwm describe`: the resolved config with its sources, the parameters, the graphs. Needs no worker, unless only the environment knows what it shows. */
 import path from 'node:path';
+import type { ResolvedConfig } from '../../config/index.ts';
 import type { Graph } from '../../graph/index.ts';
 import type { Command } from '../command.ts';
 import type { Output } from '../output.ts';
@@ -22,30 +23,35 @@ export const describe: Command = {
     'describe tiny --against quickstart',
     'describe procgen-easy --svg model.svg',
   ],
-  run: async ({ arguments: words, list, flag, option, output, cwd }) => {
+  run: async (invocation) => {
+    const { arguments: words, list, flag, option, output, cwd, signal } = invocation;
     const [
-      { declaredIn, describeConfig, graphsOf, MODULE_DEPTH },
+      { askSpaces, declaredIn, describeConfig, graphsOf, MODULE_DEPTH },
       { listGraph, moduleTable },
       { ownNames },
       { configTargetOf },
+      { prepare },
     ] = await Promise.all([
       import('../../runs/index.ts'),
       import('../../inspect/index.ts'),
       import('../../train/index.ts'),
       import('../program.ts'),
+      import('../prepare.ts'),
     ]);
+    const spacesOf = ({ config }: ResolvedConfig) => askSpaces(config, () => prepare(invocation), signal);
     const types = !flag('skip-types');
     const target = await configTargetOf('describe', words[0] ?? '', { sets: list('set'), cwd, types });
-    const traced = graphsOf(target.resolved, target.own);
+    const spaces = await spacesOf(target.resolved);
+    const traced = graphsOf(target.resolved, target.own, spaces);
     const [other, file] = [option('against'), option('svg')];
     if (file !== undefined) await draw(traced, path.resolve(cwd, file), output);
     if (other !== undefined) {
       const { resolved, own } = await configTargetOf('describe', other, { sets: [], cwd, types });
-      const differences = await differencesOf(traced, graphsOf(resolved, own));
+      const differences = await differencesOf(traced, graphsOf(resolved, own, await spacesOf(resolved)));
       output.result(differences, textOf(differences));
       return 0;
     }
-    const description = describeConfig(target.resolved, target.own);
+    const description = describeConfig(target.resolved, target.own, spaces);
     const { sources, parameters, graphs } = description;
     const names = ownNames(target.own);
     const own = names.length === 0 ? [] : [`own parts: ${names.join(', ')}  (${target.name})`];

@@ -22,7 +22,7 @@ export const resume: Command = {
     RunDirectory.requireFree(folder);
     // A finished run needs no worker, and so no set-up.
     const places = finished
-      ? { python: '', pythonPath: '', environment: {}, procgenLibrary: null }
+      ? { python: '', pythonPath: '', environment: {}, procgenLibrary: null, project: '' }
       : await prepare(invocation);
     return follow(
       resumeRun({ folder, places, stop: invocation.signal }),

@@ -1,7 +1,14 @@
 /** From a preset and `--set` lines to one checked config, or to every fault at once. */
 import { describe, expect, it } from 'vitest';
 import { SrwmError } from '../../../bridge/protocol/errors.ts';
-import { parseAssignment, presetList, presetNamed, resolveConfig } from '../../../src/config/index.ts';
+import {
+  gymnasium,
+  parseAssignment,
+  presetList,
+  presetNamed,
+  presets,
+  resolveConfig,
+} from '../../../src/config/index.ts';
 
 const resolved = (preset: string, ...lines: string[]) =>
   resolveConfig(presetNamed(preset).config(), `preset ${preset}`, lines.map(parseAssignment));
@@ -259,5 +266,25 @@ describe('a faulty config', () => {
     ['procgen-easy', 'environment.distributionMode=exploration', 'environment.games=coinrun'],
   ])('is refused for keys that do not go together: %s with %s and %s', (preset, ...lines) => {
     expect(refusal(() => resolved(preset, ...lines))).toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+});
+
+describe('keyword arguments of an environment', () => {
+  it('are set one by one or as a whole, whatever their names and depth', () => {
+    const { config, sources } = resolved(
+      'cartpole',
+      'environment.kwargs={"a":{"b":[1,"x"]}}',
+      'environment.kwargs.size=5',
+    );
+    expect(config.environment).toMatchObject({ kwargs: { a: { b: [1, 'x'] }, size: 5 } });
+    expect(sources['environment.kwargs.size']).toBe('--set environment.kwargs.size=5');
+    const script = presets.cartpole({ kwargs: { a: { b: 1 } }, numEnvs: 4 });
+    expect(script.environment).toMatchObject({ kwargs: { a: { b: 1 } }, numEnvs: 4 });
+    expect(gymnasium({ env: 'x:Y', kwargs: { deep: { er: null } } }).kwargs).toEqual({ deep: { er: null } });
+  });
+
+  it('leave no other section open', () => {
+    expect(refusal(() => resolved('cartpole', 'environment.size=5')).code).toBe('CONFIG_UNKNOWN_KEY');
+    expect(refusal(() => resolved('tiny', 'environment.kwargs.size=5')).code).toBe('CONFIG_UNKNOWN_KEY');
   });
 });

@@ -26,6 +26,7 @@ function steps(lengths: readonly number[]) {
         .filter((step) => step % length === 0)
         .map(() => episode(slot, length, length)),
     ),
+    faults: [],
     act_seconds: 0,
     env_seconds: 0,
   });
@@ -67,6 +68,7 @@ describe('playing episodes', () => {
     const script = [[5, 6], [7], [8, 9]];
     const played = await playEpisodes(1, 4, 10_000, never, async (chunk) => ({
       episodes: (script[chunk] ?? []).map((value) => episode(0, value, 1)),
+      faults: [],
       act_seconds: 0,
       env_seconds: 0,
     }));
@@ -84,7 +86,7 @@ describe('playing episodes', () => {
     let asked = 0;
     const played = playEpisodes(1, 1, 10_000, stop.signal, async () => {
       if (++asked === 3) stop.abort(new Error('enough'));
-      return { episodes: [], act_seconds: 0, env_seconds: 0 };
+      return { episodes: [], faults: [], act_seconds: 0, env_seconds: 0 };
     });
     await expect(played).rejects.toThrow('enough');
     expect(asked).toBe(3);

@@ -23,7 +23,13 @@ import {
   until,
 } from './run-fixture.ts';
 
-const nowhere: Places = { python: '/nonexistent', pythonPath: '', environment: {}, procgenLibrary: null };
+const nowhere: Places = {
+  python: '/nonexistent',
+  pythonPath: '',
+  environment: {},
+  procgenLibrary: null,
+  project: root,
+};
 
 function checkpoints(folder: string): string[] {
   return readdirSync(path.join(folder, 'checkpoints')).sort();

@@ -18,6 +18,7 @@ const nowhere: Places = {
   pythonPath: '',
   environment: {},
   procgenLibrary: null,
+  project: '',
 };
 const evaluation = {
   places: nowhere,

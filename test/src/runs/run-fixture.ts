@@ -23,6 +23,7 @@ export const places: Places = {
   pythonPath: path.join(root, 'py'),
   environment: setup?.environment ?? {},
   procgenLibrary: setup?.procgenLibrary ?? null,
+  project: root,
 };
 
 /** An SRWM agent of 17,764 numbers on catch: 8 slots, 2 updates an unroll, 64 env steps an unroll. */

@@ -16,7 +16,7 @@ describe.skipIf(python === null)(`spaces known without a worker (${needsPython})
 
   async function expectAgreement(...sets: readonly string[]): Promise<void> {
     const { environment } = tiny(...sets).config;
-    const pool = await openPool(session, 'asked', poolSpec(environment, 3, places.procgenLibrary));
+    const pool = await openPool(session, 'asked', poolSpec(environment, 3, places));
     await session.call('close_pool', { pool: 'asked' });
     const { observationShape, observationDtype, numActions } = pool;
     expect({ observationShape, observationDtype, numActions }).toEqual(spacesOf(environment));

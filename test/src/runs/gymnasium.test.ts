@@ -1,0 +1,98 @@
+/** Runs on Gymnasium environments: they resume bit for bit, and survive what their environments do. */
+import { describe, expect, it } from 'vitest';
+import { parseAssignment, presetNamed, resolveConfig } from '../../../src/config/index.ts';
+import { askSpaces } from '../../../src/runs/index.ts';
+import { course, endOf, newFolder, ofType, rejection, resumeSmall, startSmall } from './run-fixture.ts';
+import { needsPython, places, python } from './run-fixture.ts';
+
+const WALK = 'environment.env=./test/envs/fixtures/walk.py:Walk';
+const SMALL = [
+  'environment.numEnvs=8',
+  'train.unrollLength=8',
+  'train.totalEnvSteps=640',
+  'algorithm.passes=1',
+  'checkpoint.everyUpdates=4',
+  'evaluation.atEnd=false',
+];
+
+function cartpole(...sets: readonly string[]) {
+  return resolveConfig(presetNamed('cartpole').config(), 'preset cartpole', sets.map(parseAssignment));
+}
+
+describe.skipIf(python === null)(`runs on Gymnasium environments (${needsPython})`, () => {
+  it.each([
+    ['ppo', []],
+    ['impala with a self-referential core', ['algorithm.kind=impala', 'model.core.kind=srwm']],
+  ])('resume bit for bit, in the middle of episodes: %s', async (_, sets) => {
+    const some = SMALL.filter(
+      (line) => !sets.some((set) => set.startsWith('algorithm')) || !line.startsWith('algorithm'),
+    );
+    const resolved = cartpole(...sets, ...some);
+    const [whole, stopped] = [newFolder(), newFolder()];
+    const end = endOf(await startSmall(resolved, whole));
+    await startSmall(resolved, stopped, {
+      onEvent: (event, stop) => event.type === 'update' && event.index === 8 && stop(),
+    });
+    const resumed = await resumeSmall(stopped);
+    expect(endOf(resumed).parameters_sha256).toBe(end.parameters_sha256);
+    expect(course(stopped)).toEqual(course(whole));
+    expect(ofType(resumed, 'warning').filter(({ code }) => code !== undefined)).toEqual([]);
+    expect(ofType(resumed, 'update').at(-1)?.episode_return).not.toBeNull();
+  });
+
+  it('go on after a fault of an environment, and say so with a code and the line', async () => {
+    const failing = 'environment.kwargs={"fails_in_reset":[2],"length":4,"num_actions":2}';
+    const events = await startSmall(
+      cartpole(WALK, failing, ...SMALL, 'train.totalEnvSteps=192'),
+      newFolder(),
+    );
+    const faults = ofType(events, 'warning');
+    expect(new Set(faults.map(({ message }) => /slot \d/.exec(message)?.[0])).size).toBe(8);
+    for (const { code, message } of faults) {
+      expect(code).toBe('ENV_RAISED');
+      expect(message).toMatch(
+        /slot \d, episode \d+: reset raised RuntimeError: no episode 2 at .*walk\.py:\d+/,
+      );
+    }
+    expect(endOf(events).finished).toBe(true);
+  });
+
+  it('end with the code of what happens again and again', async () => {
+    const never = 'environment.kwargs.fails_in_reset=[0,1,2]';
+    const error: unknown = await rejection(startSmall(cartpole(WALK, never, ...SMALL), newFolder()));
+    expect(error).toMatchObject({
+      code: 'ENV_RAISED',
+      message: expect.stringContaining('(3 faults in a row)') as string,
+    });
+  });
+
+  it('say when pixels are scaled like other numbers, or the other way round', async () => {
+    const events = await startSmall(
+      cartpole(...SMALL, 'model.encoder.scale=0.004', 'train.totalEnvSteps=64'),
+      newFolder(),
+    );
+    expect(ofType(events, 'warning')[0]?.message).toBe(
+      'model.encoder.scale is 0.004, but observations are float32: set it to 1 unless they are scaled that way.',
+    );
+  });
+
+  it('refuse a network for images where there are none', async () => {
+    const images = cartpole('model.encoder.kind=patch_conv', ...SMALL);
+    const error: unknown = await rejection(startSmall(images, newFolder()));
+    expect(error).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('must be mlp for observations that are no images') as string,
+    });
+  });
+
+  it('are described by asking the environment', async () => {
+    const { config } = cartpole(WALK);
+    const spaces = await askSpaces(config, async () => places, new AbortController().signal);
+    expect(spaces).toMatchObject({
+      observationShape: [2],
+      observationDtype: 'float32',
+      numActions: 15,
+      truncates: true,
+    });
+  });
+});
