@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
-import type { ResolvedConfig } from '../config/index.ts';
+import { configSchema, type ResolvedConfig } from '../config/index.ts';
 import type { Graph } from '../graph/index.ts';
 import type { RunEnd, RunEvent } from './events.ts';
 
@@ -201,6 +201,7 @@ export function readRecord(folder: string): RunRecord {
     const ours =
       record?.format === 1 && typeof record.config === 'object' && (record.config as unknown) !== null;
     if (!ours) throw new Error('it has another format');
+    requireThisVersion(record);
     return record;
   } catch (cause) {
     throw new SrwmError(
@@ -209,6 +210,16 @@ export function readRecord(folder: string): RunRecord {
       { cause },
     );
   }
+}
+
+/** A key that came later would be read as undefined, and train something else in silence. */
+function requireThisVersion({ config }: RunRecord): void {
+  const fault = configSchema.safeParse(config).error?.issues[0];
+  if (fault === undefined) return;
+  const key = fault.path.map(String).join('.');
+  throw new Error(
+    `another version of srwm wrote it: ${key === '' ? 'config' : key}: ${fault.message.replace(/\.$/, '')}`,
+  );
 }
 
 /** The end of a finished run, or null. */

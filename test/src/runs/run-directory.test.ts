@@ -116,6 +116,17 @@ describe('a run that is taken up', () => {
     expect(readFileSync(path.join(folder, 'config.json'), 'utf8')).toBe(text);
   });
 
+  test('must have every key of this version: one that came later is named, not taken for nothing', async () => {
+    const folder = newFolder();
+    const { burnIn: _, ...train } = record.config.train;
+    const older = { ...record, config: { ...record.config, train } };
+    RunDirectory.create(folder, older as typeof record)[Symbol.dispose]();
+    expect(await rejection(resumeSmall(folder))).toMatchObject({
+      code: 'RUN_FOREIGN',
+      message: expect.stringContaining('another version of srwm wrote it: train.burnIn') as string,
+    });
+  });
+
   test('must hold a checkpoint to be evaluated', async () => {
     const folder = newFolder();
     RunDirectory.create(folder, record)[Symbol.dispose]();
