@@ -25,6 +25,7 @@ const FAMILIES: Readonly<Record<string, string>> = {
   KERNEL: 'Kernels',
   NUMERICS: 'Numbers',
   RUN: 'Runs',
+  EVALUATE: 'Evaluation',
   SWEEP: 'Sweeps',
   SETUP: 'Set-up',
   PYTHON: 'Calls into Python',

@@ -28,7 +28,18 @@ export type {
   TransposedOptions,
   WindowOptions,
 } from './graph/index.ts';
-export type { Estimate, EvaluationReport, TimeShares } from './metrics/index.ts';
+export type { EvaluationRequest, Protocol, Split, StateHandling } from './evaluate/index.ts';
+export type {
+  Estimate,
+  EvaluationRecord,
+  EvaluationReport,
+  GameResult,
+  LevelRow,
+  Normalization,
+  ScoreSet,
+  SplitResult,
+  TimeShares,
+} from './metrics/index.ts';
 export type {
   CoreState,
   ImpalaResnetOptions,
@@ -51,7 +62,7 @@ export type {
   VtraceOptions,
   VtraceTargets,
 } from './objectives/index.ts';
-export type { EvaluateOptions, LoopParts, SessionOptions } from './runs/index.ts';
+export type { EvaluateOptions, KeptEvaluation, LoopParts, SessionOptions } from './runs/index.ts';
 export type {
   PlannedRun,
   SweepFailure,

@@ -43,6 +43,10 @@ export const driverCodes = {
     remedy: 'Run "srwm doctor" to see what is missing.',
   },
 
+  EVALUATE_PLAN: {
+    meaning: "What an evaluation asks for does not fit the run's environment, levels or core.",
+    remedy: 'Correct the part that the message names.',
+  },
   SWEEP_INVALID: {
     meaning: 'What was given is no sweep.',
     remedy:

@@ -652,6 +652,7 @@ REMEDIES: dict[str, str] = {
     ),
     'PYTHON_CLOSED': 'Await every call before the end of its "await using" and before closePython().',
     'PYTHON_START': 'Run "srwm doctor" to see what is missing.',
+    'EVALUATE_PLAN': 'Correct the part that the message names.',
     'SWEEP_INVALID': (
         'Write defineSweep({ runs: { name: presets.tiny() }, grid: { key: [values] }, seeds: [1, 2, 3] }).'
     ),

@@ -4,7 +4,14 @@ import type { ExitCode } from './command.ts';
 import type { Output } from './output.ts';
 
 /** Exit codes by the family of the error code; all others are 1, a failed run. */
-const exitCodes: Readonly<Record<string, ExitCode>> = { CLI: 2, USAGE: 2, CONFIG: 2, SWEEP: 2, SETUP: 3 };
+const exitCodes: Readonly<Record<string, ExitCode>> = {
+  CLI: 2,
+  USAGE: 2,
+  CONFIG: 2,
+  SWEEP: 2,
+  EVALUATE: 2,
+  SETUP: 3,
+};
 const exceptions: Readonly<Record<string, ExitCode>> = { CLI_INTERRUPTED: 130, CLI_INTERNAL: 1 };
 
 /** Returns the exit code that belongs to an error code. */

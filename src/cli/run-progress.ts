@@ -1,7 +1,7 @@
 /** A run's events as lines for people. */
 import { formatObservation } from '../graph/format-observation.ts';
-import type { EvaluationReport } from '../metrics/index.ts';
 import type { RunEvent, Update } from '../train/index.ts';
+import { evaluationTable } from './evaluation-table.ts';
 import type { Output } from './output.ts';
 
 /** Seconds between two progress lines. */
@@ -72,42 +72,4 @@ function duration(seconds: number): string {
   if (rounded >= 3600)
     return `${Math.floor(rounded / 3600)}h${String(Math.floor((rounded % 3600) / 60)).padStart(2, '0')}m`;
   return `${Math.floor(rounded / 60)}m${String(rounded % 60).padStart(2, '0')}s`;
-}
-
-/** Returns by split and game, and in words whether the agent beat the policies that never look. */
-export function evaluationTable(report: EvaluationReport): string {
-  const lines = [`evaluation at update ${report.update} (mean return [95 % interval], episodes)`];
-  for (const split of report.splits) {
-    for (const game of split.games) {
-      const interval = `[${game.ci95.map((bound) => bound.toFixed(2)).join(', ')}]`;
-      const normalized = game.normalized === null ? '' : `  normalised ${game.normalized.toFixed(3)}`;
-      lines.push(
-        `  ${split.name.padEnd(16)} ${game.game.padEnd(10)} ${game.mean_return.toFixed(2).padStart(7)} ${interval.padEnd(16)} ${game.episodes}${normalized}`,
-      );
-    }
-  }
-  const search = report.blind_search;
-  if (search !== null) {
-    lines.push(
-      `  train/blind is the best of ${search.candidates} fixed action distributions (search of ${search.env_steps.toLocaleString('en')} env steps)`,
-    );
-  }
-  return [...lines, ...verdict(report)].join('\n');
-}
-
-function verdict(report: EvaluationReport): string[] {
-  const mean = (name: string) => report.splits.find((split) => split.name === name)?.games[0];
-  const agent = mean('train/sampled');
-  return ['random', 'blind'].flatMap((name) => {
-    const baseline = mean(`train/${name}`);
-    if (agent === undefined || baseline === undefined) return [];
-    const above = agent.ci95[0] > baseline.ci95[1];
-    const overlap = agent.ci95[0] > baseline.mean_return;
-    const words = above
-      ? 'its interval lies above'
-      : overlap
-        ? 'its interval lies above the mean of, and overlaps the interval of,'
-        : 'its interval does not lie above';
-    return [`  the agent, sampled, on its training levels: ${words} the ${name} policy's`];
-  });
 }

@@ -163,8 +163,21 @@ const model = z.strictObject({
 });
 
 const evaluation = z.strictObject({
+  protocol: z
+    .enum(['ledger', 'paper', 'episodes'])
+    .meta(doc('Each level once; as the released code tests; or whole episodes of levels as they come.')),
+  state: z
+    .enum(['carry', 'unroll'])
+    .meta(doc('unroll: the core state starts anew after each train.unrollLength steps of an episode.')),
+  normalization: z
+    .enum(['cobbe_code', 'cobbe_paper'])
+    .meta(doc("Minimum and maximum returns of the games: the authors' code's, or their appendix's.")),
   atEnd: z.boolean().meta(doc('Evaluate when training ends, and print the result beside the baselines.')),
-  episodes: positive.meta(doc('A game and split.')),
+  episodes: positive.meta(
+    doc(
+      'A game and split; with the ledger only where a split has no end (numLevels 0), as its first levels.',
+    ),
+  ),
   numEnvs: positive,
   play: z.array(z.enum(['sampled', 'greedy'])).min(1),
   unseenStartLevel: z.int().min(0),

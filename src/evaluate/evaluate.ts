@@ -1,34 +1,25 @@
 /** Evaluation of an agent on training and unseen levels, beside policies that never look. */
 import { SrwmError } from '../../bridge/protocol/errors.ts';
-import type { Config, EnvironmentConfig } from '../config/index.ts';
-import type { EvaluationReport, SplitResult } from '../metrics/index.ts';
+import type { Episode } from '../../bridge/protocol/messages.ts';
 import {
-  Collector,
-  librarySeed,
-  openPool,
-  poolSpec,
-  randomKey,
-  SET,
-  type Agent,
-  type Places,
-  type Play,
-  type Session,
-} from '../train/index.ts';
-import { playBlind, searchBlind, type BlindArena } from './blind.ts';
+  normalizationOf,
+  type EvaluationRecord,
+  type LevelRow,
+  type Normalization,
+  type SplitResult,
+} from '../metrics/index.ts';
+import { Collector, randomKey, SET, type Agent, type OpenPool, type Play } from '../train/index.ts';
+import { withPool, type Arena } from './arena.ts';
+import { playBaselines } from './baselines.ts';
 import { CHUNK, playEpisodes } from './episodes.ts';
-import { gameResults } from './results.ts';
+import { playLedger } from './ledger.ts';
+import { withStateReset } from './policies.ts';
+import { hasLevels, type EvaluationPlan, type LevelRange, type PlannedSplit } from './protocols.ts';
+import { gameResults, levelRows } from './results.ts';
 
-export const SPLITS = ['train', 'unseen'] as const;
-export type Split = (typeof SPLITS)[number];
-
-export interface EvaluationOptions {
-  readonly session: Session;
-  readonly config: Config;
-  readonly places: Places;
+export interface EvaluationOptions extends Arena {
   readonly agent: Agent;
-  readonly splits: readonly Split[];
-  readonly episodes: number;
-  readonly play: readonly Play[];
+  readonly plan: EvaluationPlan;
   /** Also the uniform random policy and, when the config asks for a search, the best blind one. */
   readonly baselines: boolean;
   readonly run: string;
@@ -38,137 +29,141 @@ export interface EvaluationOptions {
 }
 
 /** Every split and way of playing, in turn. Uses its own pools, core states and random streams. */
-export async function evaluate(options: EvaluationOptions): Promise<EvaluationReport> {
-  const { splits, play } = options;
-  const results: SplitResult[] = [];
-  for (const split of splits) {
-    for (const way of play) results.push(await evaluateSplit(options, split, way));
-  }
-  const blind = options.baselines ? await evaluateBlind(options) : null;
-  return {
-    run: options.run,
-    update: options.update,
-    splits: [...results, ...(blind?.splits ?? [])],
-    blind_search: blind?.search ?? null,
-  };
-}
-
-async function evaluateSplit(options: EvaluationOptions, split: Split, play: Play): Promise<SplitResult> {
-  const { session, config, agent } = options;
-  const name = `${split}/${play}`;
-  return withPool(options, split, name, config.evaluation.numEnvs, async (pool, numEnvs) => {
-    const collector = new Collector(session, {
-      agent,
-      set: SET,
-      pool,
-      numEnvs,
-      unrollLength: CHUNK,
-      play,
-      owner: 'evaluate',
-      keep: false,
-    });
-    await collector.prepare();
-    await collector.reset();
-    const quota = quotaOf(options.episodes, gamesOf(config.environment), numEnvs);
-    const played = await playEpisodes(
-      numEnvs,
-      quota,
-      config.evaluation.maxEpisodeSteps * quota,
-      options.signal,
-      (chunk) => collector.collect(randomKey(config.seed, `evaluate/${name}`, chunk)),
-    );
-    await session.call('release', {
-      handles: [...collector.stateHandles, ...Object.values(collector.initialHandles)],
-    });
-    if (!played.complete) {
-      throw new SrwmError(
-        'RUN_EVALUATION',
-        `evaluate: every episode of ${name} must end within ${config.evaluation.maxEpisodeSteps} steps, but some did not.`,
-      );
+export async function evaluate(options: EvaluationOptions): Promise<EvaluationRecord> {
+  const { config, plan } = options;
+  const agent = playedAgent(options);
+  const rows: Record<string, readonly LevelRow[]> = {};
+  const ranges: Record<string, LevelRange | null> = {};
+  for (const split of plan.splits) {
+    for (const play of plan.play) {
+      const name = `${split.name}/${play}`;
+      rows[name] = levelRows(await playSplit({ ...options, agent }, split, play));
+      ranges[name] = playedRange(plan, split);
     }
-    return { name, games: gameResults(played.episodes, distributionOf(config.environment)) };
-  });
+  }
+  const { environment, evaluation } = config;
+  const mode = environment.kind === 'procgen' ? environment.distributionMode : null;
+  const normalization = normalizationOf(mode, evaluation.normalization);
+  const range = hasLevels(environment) && environment.kind === 'procgen' ? trainingLevels(environment) : null;
+  const baselines = options.baselines
+    ? await playBaselines({
+        ...options,
+        numActions: agent.numActions,
+        games: gamesOf(options),
+        numEnvs: plan.protocol === 'paper' ? evaluation.numEnvs : plan.numEnvs,
+        episodes: plan.episodes,
+        split: { name: 'train', range },
+      })
+    : { rows: {}, search: null };
+  for (const name of Object.keys(baselines.rows)) ranges[name] = range;
+  return recordOf(options, normalization, { ...rows, ...baselines.rows }, ranges, baselines.search);
 }
 
-/** Random and best blind policy on the training levels: what an agent must beat to have seen anything. */
-async function evaluateBlind(options: EvaluationOptions) {
-  const { session, config, agent } = options;
-  const { blindSearch, maxEpisodeSteps } = config.evaluation;
-  const arenaOf = (pool: string, numEnvs: number): BlindArena => ({
-    session,
-    pool,
-    numEnvs,
-    numActions: agent.numActions,
-    seed: config.seed,
-    maxSteps: maxEpisodeSteps,
-    signal: options.signal,
-  });
-  const measure = (name: string, distribution: readonly number[]) =>
-    withPool(
-      options,
-      'train',
-      name,
-      config.evaluation.numEnvs,
-      async (pool, numEnvs): Promise<SplitResult> => {
-        const quota = quotaOf(options.episodes, gamesOf(config.environment), numEnvs);
-        const played = await playBlind(
-          arenaOf(pool, numEnvs),
-          name,
-          Array.from({ length: numEnvs }, () => distribution),
-          quota,
-        );
-        return { name, games: gameResults(played.episodes, distributionOf(config.environment)) };
-      },
-    );
-  const uniform = Array.from({ length: agent.numActions }, () => 1 / agent.numActions);
-  const random = await measure('train/random', uniform);
-  if (blindSearch.rounds === 0) return { splits: [random], search: null };
-  const search = await withPool(options, 'train', 'search', blindSearch.candidates, (pool, numEnvs) =>
-    searchBlind(arenaOf(pool, numEnvs), blindSearch.rounds, blindSearch.episodes),
-  );
+function recordOf(
+  { plan, run, update }: EvaluationOptions,
+  normalization: Normalization | null,
+  rows: Readonly<Record<string, readonly LevelRow[]>>,
+  ranges: Readonly<Record<string, LevelRange | null>>,
+  search: EvaluationRecord['blind_search'],
+): EvaluationRecord {
+  const splits = Object.entries(rows).map(([name, own]): SplitResult => ({
+    name,
+    games: gameResults(own, normalization),
+    levels: ranges[name] ?? null,
+  }));
   return {
-    splits: [random, await measure('train/blind', search.best)],
-    search: { candidates: search.candidates, env_steps: search.envSteps, probabilities: search.best },
+    format: 1,
+    run,
+    update,
+    protocol: plan.protocol,
+    state: plan.state,
+    num_envs: plan.numEnvs,
+    normalization,
+    splits,
+    blind_search: search,
+    warnings: plan.warnings,
+    rows,
   };
 }
 
-async function withPool<R>(
-  { session, config, places }: EvaluationOptions,
-  split: Split,
+/** The agent with the plan's handling of its core state. */
+function playedAgent({ agent, plan, config }: EvaluationOptions): Agent {
+  return plan.state === 'carry' ? agent : withStateReset(agent, config.train.unrollLength);
+}
+
+function playSplit(options: EvaluationOptions, split: PlannedSplit, play: Play): Promise<readonly Episode[]> {
+  const { plan, config } = options;
+  const name = `${split.name}/${play}`;
+  return withPool(options, name, plan.numEnvs, split.range, async (pool) => {
+    if (plan.protocol !== 'ledger') return playInSequence(options, pool, name, play);
+    const { start, count } = playedRange(plan, split) as LevelRange;
+    const { episodes } = await playLedger({
+      ...options,
+      pool,
+      levels: Array.from({ length: count }, (_, index) => start + index),
+      play,
+      seed: config.seed,
+      maxEpisodeSteps: config.evaluation.maxEpisodeSteps,
+    });
+    return episodes;
+  });
+}
+
+/** A ledger plays the whole split, or its first levels where it has no end or fewer were asked for. */
+function playedRange(
+  { protocol, episodes, isCapped }: EvaluationPlan,
+  { range }: PlannedSplit,
+): LevelRange | null {
+  if (protocol !== 'ledger' || range === null) return range;
+  const { start, count } = range;
+  return {
+    start,
+    count: count === 0 || isCapped ? Math.min(episodes, count === 0 ? episodes : count) : count,
+  };
+}
+
+/** Whole episodes of each slot, one after the other, on levels as the environment draws them. */
+async function playInSequence(
+  { session, config, agent, plan, signal, ...options }: EvaluationOptions,
+  pool: OpenPool,
   name: string,
-  wanted: number,
-  body: (pool: string, numEnvs: number) => Promise<R>,
-): Promise<R> {
-  const games = gamesOf(config.environment);
-  const numEnvs = Math.max(games, Math.floor(wanted / games) * games);
-  const environment = splitEnvironment({ ...config.environment, numEnvs }, config.evaluation, split);
-  const seed = librarySeed(config.seed, `evaluate/${name}`);
-  const pool = await openPool(session, `evaluate/${name}`, poolSpec(environment, seed, places));
-  try {
-    return await body(pool.name, numEnvs);
-  } finally {
-    await session.call('close_pool', { pool: pool.name });
-  }
+  play: Play,
+): Promise<readonly Episode[]> {
+  const collector = new Collector(session, {
+    agent,
+    set: SET,
+    pool: pool.name,
+    numEnvs: pool.numEnvs,
+    unrollLength: CHUNK,
+    play,
+    owner: 'evaluate',
+    keep: false,
+  });
+  await collector.prepare();
+  await collector.reset();
+  const games = gamesOf({ config, ...options });
+  const quota = Math.ceil((plan.episodes * games) / pool.numEnvs);
+  const { maxEpisodeSteps } = config.evaluation;
+  const played = await playEpisodes(pool.numEnvs, quota, maxEpisodeSteps * quota, signal, (chunk) =>
+    collector.collect(randomKey(config.seed, `evaluate/${name}`, chunk)),
+  );
+  await session.call('release', {
+    handles: [...collector.stateHandles, ...Object.values(collector.initialHandles)],
+  });
+  if (played.complete) return played.episodes;
+  throw new SrwmError(
+    'RUN_EVALUATION',
+    `evaluate: every episode of ${name} must end within ${maxEpisodeSteps} steps, but some did not.`,
+  );
 }
 
-function splitEnvironment(
-  environment: EnvironmentConfig,
-  evaluation: Config['evaluation'],
-  split: Split,
-): EnvironmentConfig {
-  if (split === 'train' || environment.kind !== 'procgen') return environment;
-  return { ...environment, startLevel: evaluation.unseenStartLevel, numLevels: evaluation.unseenNumLevels };
+function trainingLevels(environment: {
+  readonly startLevel: number;
+  readonly numLevels: number;
+}): LevelRange {
+  return { start: environment.startLevel, count: environment.numLevels };
 }
 
-function gamesOf(environment: EnvironmentConfig): number {
+function gamesOf({ config: { environment } }: Pick<Arena, 'config'>): number {
   return environment.kind === 'procgen' ? environment.games.length : 1;
-}
-
-function distributionOf(environment: EnvironmentConfig): string | null {
-  return environment.kind === 'procgen' ? environment.distributionMode : null;
-}
-
-/** Episodes that every slot plays so that each game has at least `episodes`. */
-function quotaOf(episodes: number, games: number, numEnvs: number): number {
-  return Math.ceil((episodes * games) / numEnvs);
 }

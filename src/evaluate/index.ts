@@ -1,2 +1,15 @@
 /** Evaluation of agents, and of policies that never look. */
-export { evaluate, SPLITS, type EvaluationOptions, type Split } from './evaluate.ts';
+export { evaluate, type EvaluationOptions } from './evaluate.ts';
+export {
+  hasLevels,
+  planEvaluation,
+  PROTOCOLS,
+  SPLITS,
+  STATES,
+  type EvaluationPlan,
+  type EvaluationRequest,
+  type LevelRange,
+  type Protocol,
+  type Split,
+  type StateHandling,
+} from './protocols.ts';

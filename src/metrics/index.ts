@@ -1,5 +1,5 @@
 /** Numbers about a run. */
 export * from './progress.ts';
-export type * from './report.ts';
+export * from './report.ts';
 export * from './score-ranges.ts';
 export * from './statistics.ts';

@@ -13,7 +13,8 @@ export { impala, ppo, type ImpalaLoop, type LoopEnd, type LoopParts, type PpoLoo
 export { loadModule, withAuthorsLine } from './module.ts';
 export { ownPartsOf } from './own-file.ts';
 export { profileConfig, type ProfiledLine, type ProfileReport, type ProfileRequest } from './profile.ts';
-export { evaluateRun, resumeRun, startRun, type EvaluateRunOptions, type RunOptions } from './runs.ts';
+export { evaluateRun, planOf, type EvaluateRunOptions, type KeptEvaluation } from './evaluate.ts';
+export { resumeRun, startRun, type RunOptions } from './runs.ts';
 export { askSpaces } from './spaces.ts';
 export { openSession, type SessionOptions } from './session.ts';
 export { train, type EvaluateOptions, type Run, type RunResult, type TrainOptions } from './train.ts';

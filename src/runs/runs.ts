@@ -3,30 +3,23 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import type { ResolvedConfig } from '../config/index.ts';
-import { evaluate, type Split } from '../evaluate/index.ts';
-import type { EvaluationReport } from '../metrics/index.ts';
+import { evaluate } from '../evaluate/index.ts';
+import { reportOf } from '../metrics/index.ts';
 import { packageFolder } from '../setup/index.ts';
 import {
-  agentOf,
-  createParameters,
-  openPool,
-  poolSpec,
   readEnd,
   readRecord,
-  requireCheckpoint,
-  restoreCheckpoint,
   RunDirectory,
-  SET,
   Session,
   trainingLoop,
   writeWhole,
   type Places,
   type OwnParts,
-  type Play,
   type RunEnd,
   type RunEvent,
 } from '../train/index.ts';
 
+import { planOf } from './evaluate.ts';
 import { keepCopy, ownPartsOf, ownRecord } from './own-file.ts';
 
 export interface RunOptions {
@@ -97,21 +90,19 @@ async function* perform(
       }
       if (ended === null) throw new Error('internal: the loop ended without run_end');
       if (ended.finished && config.evaluation.atEnd && !stop.aborted) {
-        const report = await evaluate({
+        const evaluation = await evaluate({
           session,
           config,
           places,
           agent: step.value.agent,
-          splits: config.environment.kind === 'procgen' ? ['train', 'unseen'] : ['train'],
-          episodes: config.evaluation.episodes,
-          play: config.evaluation.play,
+          plan: planOf(config, {}, own),
           baselines: true,
           run: run.folder,
           update: ended.updates,
           signal: stop,
         });
-        writeWhole(run.path('evaluations', `${ended.updates}.json`), `${JSON.stringify(report, null, 2)}\n`);
-        yield recorded(run, { type: 'evaluation', ...report });
+        writeWhole(run.path('evaluations', `${ended.updates}.json`), `${JSON.stringify(evaluation)}\n`);
+        yield recorded(run, { type: 'evaluation', ...reportOf(evaluation) });
       }
       run.writeEnd(ended);
       yield recorded(run, ended);
@@ -138,59 +129,6 @@ function withWayBack(error: unknown, folder: string, lastCheckpoint: string | nu
     value: `${error.remedy} ${saved} Go on with "srwm resume ${folder}".`,
   });
   return error;
-}
-
-export interface EvaluateRunOptions {
-  readonly folder: string;
-  readonly places: Places;
-  readonly splits: readonly Split[];
-  /** null takes the run's own setting. */
-  readonly episodes: number | null;
-  readonly play: readonly Play[] | null;
-  readonly baselines: boolean;
-  readonly signal: AbortSignal;
-  /** Loaded from the run's file unless they are given. */
-  readonly own?: OwnParts;
-}
-
-/** Evaluates the newest checkpoint of a run, and keeps the report beside it. */
-export async function evaluateRun(options: EvaluateRunOptions): Promise<EvaluationReport> {
-  const { folder, places, signal } = options;
-  const record = readRecord(folder);
-  const { config } = record;
-  const own = options.own ?? (await ownPartsOf(folder, record));
-  const checkpoint = requireCheckpoint(folder, () => undefined);
-  await using session = await Session.start(places, config.hardware, { logFile: null, signal });
-  const spaces = await openPool(
-    session,
-    'spaces',
-    poolSpec({ ...config.environment, numEnvs: gamesOf(config.environment) }, 0, places),
-  );
-  await session.call('close_pool', { pool: 'spaces' });
-  const agent = agentOf(config.model, config.train, spaces, config.environment.blank, own);
-  await createParameters(session, agent, config.seed);
-  await restoreCheckpoint(session, checkpoint, { sets: [SET], optimizers: [], handles: [], pools: [] });
-  const report = await evaluate({
-    session,
-    config,
-    places,
-    agent,
-    splits: options.splits,
-    episodes: options.episodes ?? config.evaluation.episodes,
-    play: options.play ?? config.evaluation.play,
-    baselines: options.baselines,
-    run: folder,
-    update: checkpoint.counters.updates,
-    signal,
-  });
-  const file = `${folder}/evaluations/${checkpoint.counters.updates}-${new Date().toISOString().replaceAll(':', '')}.json`;
-  writeWhole(file, `${JSON.stringify(report, null, 2)}\n`);
-  return report;
-}
-
-/** A pool needs a slot for each of its games. */
-function gamesOf(environment: ResolvedConfig['config']['environment']): number {
-  return environment.kind === 'procgen' ? environment.games.length : 1;
 }
 
 function packageVersion(): string {

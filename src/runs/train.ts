@@ -2,20 +2,14 @@
 import path from 'node:path';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import { resolveConfig, type Config } from '../config/index.ts';
-import type { Split } from '../evaluate/index.ts';
+import type { EvaluationRequest } from '../evaluate/index.ts';
 import type { EvaluationReport } from '../metrics/index.ts';
 import { setUpForScript } from '../setup/index.ts';
-import {
-  ownNames,
-  printObservation,
-  type Play,
-  type RunEnd,
-  type RunEvent,
-  type Update,
-} from '../train/index.ts';
+import { ownNames, printObservation, type RunEnd, type RunEvent, type Update } from '../train/index.ts';
 import { definitionOf, type RunDefinition } from './definition.ts';
 import { nameOf, newRunFolder } from './folder.ts';
-import { evaluateRun, startRun } from './runs.ts';
+import { evaluateRun, type KeptEvaluation } from './evaluate.ts';
+import { startRun } from './runs.ts';
 
 /** Where a run goes, how it is stopped, and who hears of it. */
 export interface TrainOptions {
@@ -30,11 +24,7 @@ export interface TrainOptions {
 }
 
 /** What a script may ask of an evaluation; everything else is as the run says. */
-export interface EvaluateOptions {
-  /** Default: both, where the environment has levels. */
-  readonly splits?: readonly Split[];
-  readonly episodes?: number;
-  readonly play?: readonly Play[];
+export interface EvaluateOptions extends EvaluationRequest {
   /** Also the random policy and, if the run says so, the best one that never looks. */
   readonly baselines?: boolean;
   readonly signal?: AbortSignal;
@@ -45,7 +35,7 @@ export interface RunResult extends Omit<RunEnd, 'type'> {
   /** Of the evaluation at the end, where the configuration asks for one. */
   readonly evaluation: EvaluationReport | null;
   /** Plays whole episodes with the newest checkpoint. */
-  evaluate(options?: EvaluateOptions): Promise<EvaluationReport>;
+  evaluate(options?: EvaluateOptions): Promise<KeptEvaluation>;
 }
 
 /** A run that goes on while it is iterated or awaited. */
@@ -107,18 +97,8 @@ export function train(what: Config | RunDefinition, options: TrainOptions = {}):
       evaluation,
       evaluate: async (given = {}) => {
         const signal = given.signal ?? new AbortController().signal;
-        return evaluateRun({
-          folder,
-          places: await setUpForScript(signal),
-          own,
-          splits:
-            given.splits ??
-            (resolved.config.environment.kind === 'procgen' ? ['train', 'unseen'] : ['train']),
-          episodes: given.episodes ?? null,
-          play: given.play ?? null,
-          baselines: given.baselines ?? false,
-          signal,
-        });
+        const places = await setUpForScript(signal);
+        return evaluateRun({ ...given, folder, places, own, baselines: given.baselines ?? false, signal });
       },
     };
   }

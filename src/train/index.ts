@@ -1,9 +1,20 @@
 /** Training rules and the loop around them. */
-export { actGraph, agentOf, noiseGraph, policySpecs, type Agent, type Play, type Spaces } from './agent.ts';
+export {
+  actGraph,
+  agentOf,
+  applyPolicy,
+  initialStateGraph,
+  noiseGraph,
+  policySpecs,
+  stateNames,
+  type Agent,
+  type Play,
+  type Spaces,
+} from './agent.ts';
 export { burnInGraph } from './burn-in.ts';
 export { requireCheckpoint, restoreCheckpoint, type Checkpoint } from './checkpoints.ts';
 export { Collector } from './collector.ts';
-export { openPool, poolSpec } from './environment.ts';
+export { openPool, poolSpec, type OpenPool } from './environment.ts';
 export type * from './events.ts';
 export {
   gradientTransform,

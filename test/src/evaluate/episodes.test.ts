@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Episode, ReplyBody } from '../../../bridge/protocol/messages.ts';
 import { CHUNK, playEpisodes } from '../../../src/evaluate/episodes.ts';
 import { gameResults } from '../../../src/evaluate/results.ts';
+import { normalizationOf, normalizedBy, type ScoreSet } from '../../../src/metrics/index.ts';
 
 const never = new AbortController().signal;
 
@@ -101,20 +102,35 @@ describe('results by game', () => {
       episode(2, 5, 30, 'maze'),
       episode(3, 10, 50, 'maze'),
     ];
-    const easy = gameResults(episodes, 'easy');
+    const easy = gameResults(episodes, { set: 'cobbe_code', constants: 'easy' });
     expect(easy.map(({ game }) => game)).toEqual(['maze', 'starpilot']);
     expect(easy[0]).toMatchObject({ episodes: 2, mean_return: 7.5, mean_length: 40, normalized: 0.5 });
     // (25 - 2.5) / (64 - 2.5) and (25 - 1.5) / (35 - 1.5)
     expect(easy[1]?.normalized).toBeCloseTo(0.36585365853658536, 12);
-    const hard = gameResults(episodes, 'hard');
+    const hard = gameResults(episodes, { set: 'cobbe_code', constants: 'hard' });
     expect(hard[0]?.normalized).toBeCloseTo(0.5833333333333334, 12);
     expect(hard[1]?.normalized).toBeCloseTo(0.7014925373134329, 12);
   });
 
   test('leave out what has no published bounds', () => {
     expect(gameResults([episode(0, 1, 7)], null)[0]?.normalized).toBeNull();
-    expect(gameResults([episode(0, 1, 7, 'maze')], 'memory')[0]?.normalized).toBeNull();
-    expect(gameResults([episode(0, 1, 7, 'unheard-of')], 'easy')[0]?.normalized).toBeNull();
+    const easy = normalizationOf('easy', 'cobbe_code');
+    expect(gameResults([episode(0, 1, 7, 'unheard-of')], easy)[0]?.normalized).toBeNull();
+    for (const mode of ['extreme', 'exploration', null])
+      expect(normalizationOf(mode, 'cobbe_code')).toBeNull();
+  });
+
+  test("take the constants of the code or of the appendix, and hard mode's for memory mode", () => {
+    const of = (game: string, mode: string, set: ScoreSet) =>
+      normalizedBy(normalizationOf(mode, set), 4, game);
+    expect(of('jumper', 'easy', 'cobbe_code')).toBeCloseTo(3 / 9, 12);
+    expect(of('jumper', 'easy', 'cobbe_paper')).toBeCloseTo(1 / 7, 12);
+    expect(of('leaper', 'easy', 'cobbe_code')).toBeCloseTo(2.5 / 8.5, 12);
+    expect(of('leaper', 'easy', 'cobbe_paper')).toBeCloseTo(1 / 7, 12);
+    for (const game of ['jumper', 'leaper', 'maze'])
+      expect(of(game, 'hard', 'cobbe_paper')).toBe(of(game, 'hard', 'cobbe_code'));
+    expect(normalizationOf('memory', 'cobbe_code')).toEqual({ set: 'cobbe_code', constants: 'hard' });
+    expect(of('heist', 'memory', 'cobbe_code')).toBe(of('heist', 'hard', 'cobbe_code'));
   });
 
   test('hold the mean in an interval that narrows with more episodes', () => {

@@ -23,8 +23,6 @@ const nowhere: Places = {
 const evaluation = {
   places: nowhere,
   splits: ['train'],
-  episodes: null,
-  play: null,
   baselines: false,
   signal: new AbortController().signal,
 } as const;
