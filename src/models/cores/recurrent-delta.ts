@@ -1,5 +1,5 @@
 /** The Recurrent Delta Net: what the memory gave last takes part in the next write and read. */
-import { einsum, parameter, scan, sigmoid, tanh, type Tensor } from '../../graph/index.ts';
+import { parameter, scan, sigmoid, tanh, type Tensor } from '../../graph/index.ts';
 import { normal } from '../../nn/index.ts';
 import { entering } from './carry.ts';
 import { carried, type CoreContext, type SequenceCore } from './core.ts';
@@ -20,7 +20,6 @@ export const OUTPUT = 'output';
 export function recurrentDeltaCore(options: MemoryCoreOptions, { scheme, bptt }: CoreContext): SequenceCore {
   const headDim = headDimOf(options);
   const { numHeads, modelDim } = options;
-  const sizes = [headDim, headDim, headDim, 1];
   const width = 3 * headDim + 1;
   return layerStack(options, scheme, {
     stateShapes: (batch) => ({
@@ -32,24 +31,29 @@ export function recurrentDeltaCore(options: MemoryCoreOptions, { scheme, bptt }:
       const start = normal(1 / Math.sqrt(headDim));
       const recurrent = parameter('delta/recurrent', [numHeads, headDim, width], start);
       const [time, batch] = isFirst.shape as [number, number];
+      // Heads before the batch, so that the recurrent weights take one batched product a step.
       const { carry, ys } = scan(
         {
-          carry: { memory: carried(state, MEMORY), output: carried(state, OUTPUT) },
-          xs: { made, first: isFirst.reshape([time, batch, 1, 1]) },
+          carry: {
+            memory: carried(state, MEMORY).transpose(0, 1),
+            output: carried(state, OUTPUT).transpose(0, 1),
+          },
+          xs: { made: made.transpose(1, 2), first: isFirst.reshape([time, 1, batch, 1]) },
         },
         ({ carry: before, x }) => {
           const memory = entering(before.memory, x.first.unsqueeze(-1), bptt);
           const fedBack = tanh(entering(before.output, x.first, bptt));
-          const all = x.made.add(einsum('bhd,hde->bhe', fedBack, recurrent));
-          const [q, k, v, rate] = all.split(sizes, -1) as [Tensor, Tensor, Tensor, Tensor];
-          const next = writeDelta(memory, k.softmax(-1), v, sigmoid(rate));
-          const output = readAt(q.softmax(-1), next);
+          const all = x.made.add(fedBack.matmul(recurrent));
+          const [qk, v, rate] = all.split([2 * headDim, headDim, 1], -1) as [Tensor, Tensor, Tensor];
+          const keys = qk.reshape([numHeads, batch, 2, headDim]).softmax(-1);
+          const next = writeDelta(memory, keys.select(-2, 1), v, sigmoid(rate));
+          const output = readAt(keys.select(-2, 0), next);
           return { carry: { memory: next, output }, y: { output } };
         },
       );
       return {
-        y: mergeHeads('delta', ys.output, modelDim, scheme),
-        state: { [MEMORY]: carry.memory, [OUTPUT]: carry.output },
+        y: mergeHeads('delta', ys.output.transpose(1, 2), modelDim, scheme),
+        state: { [MEMORY]: carry.memory.transpose(0, 1), [OUTPUT]: carry.output.transpose(0, 1) },
       };
     },
   });
