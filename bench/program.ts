@@ -18,8 +18,9 @@ import {
   type Agent,
 } from '../src/train/index.ts';
 
-export type Core = 'feed_forward' | 'srwm';
-export const CORES: readonly Core[] = ['feed_forward', 'srwm'];
+export const CORES = ['feed_forward', 'srwm', 'lstm', 'delta_net', 'sr_delta', 'recurrent_delta'] as const;
+/** The cores that `bench/rivals/cores.py` has. */
+export type Core = (typeof CORES)[number];
 
 /** What ProcGen offers, known without a worker. */
 export const SPACES = { observationShape: [64, 64, 3], observationDtype: 'uint8', numActions: 15 } as const;
@@ -108,6 +109,24 @@ export function dataHandles({ data }: UpdateProgram): Record<string, string> {
 export function updateInputs(program: UpdateProgram): Record<string, Binding> {
   const named = Object.entries(dataHandles(program)).map(([name, id]) => [name, handle(id)] as const);
   return { ...Object.fromEntries(named), ...(program.columns === null ? {} : { columns: frame(0) }) };
+}
+
+/** What `Sizes` of `bench/rivals/update.py` names; what a core has not is 0. */
+export function networkSizes({ encoder, core }: Config['model']) {
+  if (encoder.kind !== 'impala_resnet') throw new Error("internal: the rivals have the paper's network");
+  const none = { modelDim: 0, numHeads: 0, numLayers: 0, ffDim: 0 };
+  const { kind, modelDim, numHeads, numLayers, ffDim } = { ...none, ...core };
+  return {
+    channels: encoder.channels,
+    blocks: encoder.blocks,
+    feature_dim: encoder.outputDim,
+    num_actions: SPACES.numActions,
+    kind,
+    model_dim: modelDim,
+    num_heads: numHeads,
+    num_layers: numLayers,
+    ff_dim: ffDim,
+  };
 }
 
 /** A key that JSON can carry. */

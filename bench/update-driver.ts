@@ -5,7 +5,14 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { Bench } from './bench.ts';
 import { Driver, pairSchema } from './driver.ts';
-import { dataHandles, dataKeys, initializationInputs, updateInputs, type UpdateProgram } from './program.ts';
+import {
+  dataHandles,
+  dataKeys,
+  initializationInputs,
+  networkSizes,
+  updateInputs,
+  type UpdateProgram,
+} from './program.ts';
 import type { Pair } from './statistics.ts';
 
 const SET = 'agent';
@@ -80,9 +87,9 @@ export class UpdateDriver implements AsyncDisposable {
 }
 
 function planOf(program: UpdateProgram, device: string) {
-  const { config, agent, initialize, data, update, columns } = program;
+  const { config, initialize, data, update, columns } = program;
   const { train, algorithm } = config;
-  const { encoder, core } = config.model;
+  const { encoder } = config.model;
   if (algorithm.kind !== 'impala' || encoder.kind !== 'impala_resnet' || train.optimizer.kind !== 'rmsprop') {
     throw new Error("internal: the rival is written for the paper's network and optimizer");
   }
@@ -92,7 +99,6 @@ function planOf(program: UpdateProgram, device: string) {
     body: { hash, graph: spec },
   });
   const handles = dataHandles(program);
-  const layers = core.kind === 'srwm' ? core : { modelDim: 0, numHeads: 0, numLayers: 0, ffDim: 0 };
   return {
     device,
     set: SET,
@@ -130,16 +136,7 @@ function planOf(program: UpdateProgram, device: string) {
       inputs: {},
     },
     rival: {
-      sizes: {
-        channels: encoder.channels,
-        blocks: encoder.blocks,
-        feature_dim: encoder.outputDim,
-        num_actions: agent.numActions,
-        model_dim: layers.modelDim,
-        num_heads: layers.numHeads,
-        num_layers: layers.numLayers,
-        ff_dim: layers.ffDim,
-      },
+      sizes: networkSizes(config.model),
       costs: {
         discount: algorithm.discount,
         baseline: algorithm.baselineCost,

@@ -1,6 +1,7 @@
 """The update of `procgen-easy` as an expert writes it in PyTorch, without any of this project's graph layer.
 
-Same mathematics, same parameters, same `srwm.kernels.srwm`, same allocator and thread settings. Tuned here:
+Same mathematics, same parameters, same kernels, same allocator and thread settings; `rivals.cores` has the sequence
+cores. Tuned here:
 
 - channels-last throughout: the uint8 [N, Y, X, C] frames are permuted without a copy, weights are stored likewise;
 - ReLU and residual additions in place wherever autograd does not need the former value;
@@ -22,21 +23,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srwm.kernels import srwm
+from rivals.cores import PROJECT_NAMES, CoreSizes, core_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sizes:
-    """Of the network; `num_layers` 0 is the feed-forward agent."""
+class Sizes(CoreSizes):
+    """Of the network and its core."""
 
     channels: tuple[int, ...]
     blocks: int
     feature_dim: int
     num_actions: int
-    model_dim: int
-    num_heads: int
-    num_layers: int
-    ff_dim: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,28 +72,6 @@ class Stage(nn.Module):
         return x
 
 
-class Layer(nn.Module):
-    """One layer of the core: SRWM, then feed-forward, both residual."""
-
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__()
-        dim, heads = sizes.model_dim, sizes.num_heads
-        self.heads, self.head_dim = heads, dim // heads
-        self.w = nn.Parameter(torch.empty(heads, self.head_dim, 3 * self.head_dim + 4))
-        # The released code makes this normalisation and never applies it; it counts among the parameters.
-        self.unused_norm = nn.LayerNorm(dim)
-        self.out = nn.Linear(dim, dim, bias=False)
-        self.norm = nn.LayerNorm(dim)
-        self.ff_in = nn.Linear(dim, sizes.ff_dim)
-        self.ff_out = nn.Linear(sizes.ff_dim, dim)
-
-    def forward(self, h: Tensor, is_first: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
-        heads = h.view(*h.shape[:2], self.heads, self.head_dim)
-        y, delta = srwm(heads, self.w, delta, is_first, input_softmax=True)
-        h = h + self.out(y.flatten(2))
-        return h + self.ff_out(F.relu_(self.ff_in(self.norm(h)))), delta
-
-
 class Network(nn.Module):
     """Encoder, clipped reward, core, two heads."""
 
@@ -108,12 +83,9 @@ class Network(nn.Module):
         )
         side = 64 >> len(sizes.channels)
         self.dense = nn.Linear(sizes.channels[-1] * side * side, sizes.feature_dim)
-        dim = sizes.feature_dim + 1
-        self.input = nn.Linear(dim, sizes.model_dim) if sizes.num_layers else None
-        self.layers = nn.ModuleList(Layer(sizes) for _ in range(sizes.num_layers))
-        dim = sizes.model_dim if sizes.num_layers else dim
-        self.policy = nn.Linear(dim, sizes.num_actions)
-        self.baseline = nn.Linear(dim, 1)
+        self.core = core_of(sizes.feature_dim + 1, sizes)
+        self.policy = nn.Linear(self.core.outputs, sizes.num_actions)
+        self.baseline = nn.Linear(self.core.outputs, 1)
 
     def forward(
         self, frames: Tensor, reward: Tensor, is_first: Tensor, state: list[Tensor]
@@ -125,18 +97,13 @@ class Network(nn.Module):
             x = stage(x)
         features = F.relu_(self.dense(F.relu_(x).flatten(1)))
         clipped = reward.clamp(-1, 1).masked_fill(is_first, 0).unsqueeze(-1)
-        h = torch.cat([features.view(time, batch, -1), clipped], -1)
-        after: list[Tensor] = []
-        if self.input is not None:
-            h = self.input(h)
-            for layer, delta in zip(self.layers, state, strict=True):
-                h, delta = layer(h, is_first, delta)
-                after.append(delta)
+        x = torch.cat([features.view(time, batch, -1), clipped], -1)
+        h, after = self.core(x, is_first, state)
         return self.policy(h), self.baseline(h).squeeze(-1), after
 
     def state_shapes(self, batch: int) -> list[tuple[int, ...]]:
-        """Of the core's state before an unroll: fast weights minus slow ones, a layer each."""
-        return [(batch, *layer.w.shape) for layer in self.layers]
+        """Of the core's state before an unroll."""
+        return self.core.state_shapes(batch)
 
     def load(self, values: Mapping[str, Tensor]) -> dict[str, nn.Parameter]:
         """Takes over parameters by the project's names and returns its own by those names."""
@@ -154,12 +121,8 @@ _NAMES = (
     (r'^stages\.(\d)\.blocks\.(\d)\.', r'encoder/stage\1/block\2/'),
     (r'^stages\.(\d)\.', r'encoder/stage\1/'),
     (r'^dense\.', r'encoder/dense/'),
-    (r'^input\.', r'core/input/'),
-    (r'^layers\.(\d)\.(w|out)\b', r'core/layer\1/srwm/\2'),
-    (r'^layers\.(\d)\.unused_norm', r'core/layer\1/srwm/norm'),
-    (r'^layers\.(\d)\.norm', r'core/layer\1/ff/norm'),
-    (r'^layers\.(\d)\.ff_', r'core/layer\1/ff/'),
     (r'^(policy|baseline)\.', r'head/\1/'),
+    *PROJECT_NAMES,
 )
 
 
@@ -181,7 +144,7 @@ class Update:
         """The summed loss; [T + 1, B] observations, rewards and resets, [T, B] actions."""
         if columns is not None:
             unroll = {name: value.index_select(1, columns) for name, value in unroll.items()}
-            state = [delta.index_select(0, columns) for delta in state]
+            state = [one.index_select(0, columns) for one in state]
         reward, is_first = unroll['reward'], unroll['is_first']
         logits, values, _ = self.network(unroll['observation'], reward, is_first, state)
         log_policy = logits[:-1].log_softmax(-1)

@@ -1,4 +1,4 @@
-/** `end_to_end/*`: env steps a second of the whole training loop against the bare network's act and learn time. */
+/** `end_to_end/*`: env steps a second of the whole training loop, against the bare network's act and learn time and core against core. */
 import type { Bench } from '../bench.ts';
 import { easyConfig, updateProgram, type Core } from '../program.ts';
 import { CannotMeasure, comparisonRow, type Row } from '../row.ts';
@@ -41,6 +41,40 @@ export async function endToEndRow(bench: Bench, core: Core): Promise<Row> {
         shares: run.shares(),
         threads: driver.threads,
         differences,
+      },
+    },
+    pairs,
+  );
+}
+
+/** What the SRWM core costs a whole run: unrolls of both runs in turns, while the other one stands still. */
+export async function srwmOverFeedForwardRow(bench: Bench): Promise<Row> {
+  if (bench.places.procgenLibrary === null) throw new CannotMeasure('ProcGen runs on Linux x86-64 only');
+  const start = (core: Core) =>
+    TrainingRun.start(bench, easyConfig(core, [...bench.assignments, `hardware.threads=${bench.threads}`]));
+  await using srwm = await start('srwm');
+  await using feedForward = await start('feed_forward');
+  const { train, environment } = easyConfig('srwm', bench.assignments).config;
+  const envSteps = environment.numEnvs * train.unrollLength;
+  const take = async (srwmFirst: boolean) => {
+    const first = await (srwmFirst ? srwm : feedForward).unrollSeconds();
+    const second = await (srwmFirst ? feedForward : srwm).unrollSeconds();
+    const [ours, rival] = srwmFirst ? [first, second] : [second, first];
+    return { ours: envSteps / ours, rival: envSteps / rival };
+  };
+  await takePairs(1, take);
+  const pairs = await takePairs(bench.pairs, take);
+  return comparisonRow(
+    {
+      name: 'end_to_end/srwm_over_feed_forward',
+      unit: 'env steps/s',
+      better: 'higher',
+      goal: 0.92,
+      detail: {
+        what: 'unrolls of "srwm train procgen-easy" with the SRWM core against the same with the feed-forward core, in turns',
+        num_envs: environment.numEnvs,
+        shares: { srwm: srwm.shares(), feed_forward: feedForward.shares() },
+        threads: bench.threads,
       },
     },
     pairs,

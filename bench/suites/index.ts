@@ -2,7 +2,8 @@
 import type { Bench } from '../bench.ts';
 import type { Row } from '../row.ts';
 import { roundTripRow, shareRow } from './bridge.ts';
-import { endToEndRow } from './end-to-end.ts';
+import { CORES } from '../program.ts';
+import { endToEndRow, srwmOverFeedForwardRow } from './end-to-end.ts';
 import { procgenRow } from './environment.ts';
 import { readyRow } from './graph.ts';
 import { grpcRow } from './grpc.ts';
@@ -48,10 +49,13 @@ export const suites = {
   ],
   env: [{ name: 'env/procgen', measure: procgenRow }],
   train: [
-    { name: 'update/feed_forward', measure: (bench: Bench) => updateRow(bench, 'feed_forward') },
-    { name: 'update/srwm', measure: (bench: Bench) => updateRow(bench, 'srwm') },
+    ...CORES.map((core) => ({
+      name: `update/${core}` as const,
+      measure: (bench: Bench) => updateRow(bench, core),
+    })),
     { name: 'end_to_end/feed_forward', measure: (bench: Bench) => endToEndRow(bench, 'feed_forward') },
     { name: 'end_to_end/srwm', measure: (bench: Bench) => endToEndRow(bench, 'srwm') },
+    { name: 'end_to_end/srwm_over_feed_forward', measure: srwmOverFeedForwardRow },
     ...rivalCases.map((one) => ({ name: one.name, measure: (bench: Bench) => rivalRow(bench, one) })),
   ],
 } as const satisfies Record<string, readonly Measurement[]>;

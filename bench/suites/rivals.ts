@@ -4,7 +4,7 @@ import type { Config } from '../../src/config/index.ts';
 import { poolSpec } from '../../src/train/index.ts';
 import type { Bench } from '../bench.ts';
 import { Driver } from '../driver.ts';
-import { easyConfig, SPACES, type Core } from '../program.ts';
+import { easyConfig, networkSizes, type Core } from '../program.ts';
 import { CannotMeasure, comparisonRow, type Row } from '../row.ts';
 import { takePairs } from '../statistics.ts';
 import { TrainingRun } from '../training-run.ts';
@@ -128,9 +128,6 @@ export async function rivalRow(bench: Bench, one: RivalCase): Promise<Row> {
 
 /** What `bench/rivals/loop.py` names. */
 function settingOf({ algorithm, train, environment, model }: Config, bench: Bench) {
-  const { encoder, core } = model;
-  if (encoder.kind !== 'impala_resnet') throw new Error("internal: the rivals have the paper's network");
-  const layers = core.kind === 'srwm' ? core : { modelDim: 0, numHeads: 0, numLayers: 0, ffDim: 0 };
   const { optimizer } = train;
   return {
     spec: poolSpec(environment, 3, bench.places),
@@ -143,16 +140,7 @@ function settingOf({ algorithm, train, environment, model }: Config, bench: Benc
     discount: algorithm.discount,
     baseline_cost: algorithm.baselineCost,
     entropy_cost: algorithm.entropyCost,
-    sizes: {
-      channels: encoder.channels,
-      blocks: encoder.blocks,
-      feature_dim: encoder.outputDim,
-      num_actions: SPACES.numActions,
-      model_dim: layers.modelDim,
-      num_heads: layers.numHeads,
-      num_layers: layers.numLayers,
-      ff_dim: layers.ffDim,
-    },
+    sizes: networkSizes(model),
     ...(algorithm.kind === 'ppo'
       ? { lambda_: algorithm.lambda, clip: algorithm.clip, passes: algorithm.passes }
       : {}),

@@ -7,6 +7,9 @@ import { UpdateDriver } from '../update-driver.ts';
 
 const WARM_UP = 2;
 
+/** Beyond the two of the paper's main comparison, whose updates nothing but the encoder costs, 2 % more are granted. */
+const goalOf = (core: Core) => (core === 'feed_forward' || core === 'srwm' ? 1.03 : 1.05);
+
 export async function updateRow(bench: Bench, core: Core): Promise<Row> {
   const program = updateProgram(easyConfig(core, bench.assignments));
   await using driver = await UpdateDriver.open(bench, program);
@@ -19,7 +22,7 @@ export async function updateRow(bench: Bench, core: Core): Promise<Row> {
       name: `update/${core}`,
       unit: 's',
       better: 'lower',
-      goal: 1.03,
+      goal: goalOf(core),
       detail: {
         what: "the worker's accumulate and apply handlers against bench/rivals/update.py, in turns in one process",
         unroll_length: unrollLength,

@@ -18,17 +18,29 @@ const bench = {
   signal: new AbortController().signal,
 };
 
-describe.skipIf(python === null)(`the update's rival (${needsPython})`, () => {
-  test('gives the loss, the gradients and the step of the traced update', { timeout: 90_000 }, async () => {
-    const program = updateProgram(easyConfig('srwm', SMALL));
-    await using driver = await UpdateDriver.open(bench, program);
-    expect(driver.parameters).toBe(967_760);
-    await driver.requireSameResult();
-    expect(await driver.pair(true)).toEqual({
-      ours: expect.any(Number) as number,
-      rival: expect.any(Number) as number,
-    });
-  });
+describe.skipIf(python === null)(`the update's rival (${needsPython})`, { timeout: 90_000 }, () => {
+  const counts = {
+    srwm: 967_760,
+    lstm: 1_153_616,
+    delta_net: 1_054_800,
+    sr_delta: 976_208,
+    recurrent_delta: 1_067_344,
+  };
+  const cores = Object.keys(counts) as (keyof typeof counts)[];
+
+  test.each(cores)(
+    'gives the loss, the gradients and the step of the traced update with %s',
+    async (core) => {
+      const program = updateProgram(easyConfig(core, SMALL));
+      await using driver = await UpdateDriver.open(bench, program);
+      expect(driver.parameters).toBe(counts[core]);
+      await driver.requireSameResult();
+      expect(await driver.pair(true)).toEqual({
+        ours: expect.any(Number) as number,
+        rival: expect.any(Number) as number,
+      });
+    },
+  );
 });
 
 test('measures the preset itself but for the core', () => {
