@@ -40,7 +40,7 @@ export default tseslint.config(
   },
   {
     // These are loaded by tools or by `srwm train file.ts`, which ask for a default export.
-    files: ['*.config.ts', 'examples/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts'],
+    files: ['*.config.ts', 'examples/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts', 'studies/**/*.ts'],
     rules: { 'no-restricted-syntax': 'off' },
   },
 );
