@@ -64,7 +64,10 @@ function fieldTable(definition: JsonSchema): string[] {
   return [
     '| field | type |',
     '| --- | --- |',
-    ...rows.map(([field, type]) => `| \`${field}\` | ${escaped(typeText(type))} |`),
+    ...rows.map(([field, type]) => {
+      const absent = definition.required?.includes(field) === true ? '' : ', or left out';
+      return `| \`${field}\` | ${escaped(typeText(type))}${absent} |`;
+    }),
     '',
   ];
 }

@@ -88,7 +88,11 @@ function emitDefinition(name: string, schema: ProtocolSchema): string {
   ];
   const body = fields
     .filter(([field]) => field !== tag?.[0])
-    .map(([field, type]) => wrapField(`    ${field}: `, pythonType(type)));
+    .map(([field, type]) =>
+      definition.required?.includes(field) === true
+        ? wrapField(`    ${field}: `, pythonType(type))
+        : `    ${field}: ${pythonType(type)} | None = None`,
+    );
   const bases = `Struct, ${options.join(', ')}`;
   const head = `class ${name}(${bases}):`;
   const lines = [

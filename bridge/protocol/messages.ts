@@ -105,6 +105,8 @@ export const verbs = {
         inputs: bindings,
         loss: z.string(),
         report: z.array(z.string()),
+        /** Outputs that stay in the worker, by the handles that they get. */
+        store: z.record(z.string(), id).optional(),
       })
       .meta({
         id: 'Accumulate',
@@ -132,6 +134,24 @@ export const verbs = {
     reply: z
       .strictObject({ version: z.int().min(0), grad_norm: realSchema, finite: z.boolean(), seconds })
       .meta({ id: 'ApplyReply' }),
+  },
+  assign: {
+    request: z
+      .strictObject({
+        into: id,
+        set: id,
+        /** Reads the parameters of `set`; null = the parameters as they are. */
+        graph: id.nullable(),
+        inputs: bindings,
+        /** What `collect` then knows the parameters of `into` as; null = they keep their version. */
+        version: z.int().min(0).nullable(),
+      })
+      .meta({
+        id: 'Assign',
+        description:
+          'Copies parameters, or what a graph makes of them, into those of `into` of the same names.',
+      }),
+    reply: z.strictObject({ seconds }).meta({ id: 'AssignReply' }),
   },
   run: {
     request: z

@@ -163,6 +163,8 @@ export const poolVerbs = {
       .strictObject({
         graph: id,
         set: id,
+        /** The version of `set` that must act, as `assign` gave it. */
+        version: z.int().min(0).optional(),
         pool: id,
         /** T: env steps of every slot. */
         length: z.int().min(1),

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_HASH = '2bb14bb223583e7174c4834a43d74fb1870f47dadcc686a5b6d348cdda895c35'
+PROTOCOL_HASH = '61159451b1e994187030d10274f4d41c89d0d436231de011fc8f564200ff29a9'
 MAX_FRAMES = 4096
 MAX_FRAME_BYTES = 1073741824
 
@@ -395,6 +395,7 @@ class Collect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     graph: Annotated[str, Meta(min_length=1, max_length=200)]
     set: Annotated[str, Meta(min_length=1, max_length=200)]
+    version: Annotated[int, Meta(ge=0)] | None = None
     pool: Annotated[str, Meta(min_length=1, max_length=200)]
     length: Annotated[int, Meta(ge=1)]
     inputs: dict[str, Binding]
@@ -415,6 +416,7 @@ class Accumulate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     inputs: dict[str, Binding]
     loss: str
     report: list[str]
+    store: dict[str, Annotated[str, Meta(min_length=1, max_length=200)]] | None = None
 
 
 class Apply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -426,6 +428,16 @@ class Apply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_grad_norm: float | None
     transform: Annotated[str, Meta(min_length=1, max_length=200)] | None
     inputs: dict[str, Binding]
+
+
+class Assign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Copies parameters, or what a graph makes of them, into those of `into` of the same names."""
+
+    into: Annotated[str, Meta(min_length=1, max_length=200)]
+    set: Annotated[str, Meta(min_length=1, max_length=200)]
+    graph: Annotated[str, Meta(min_length=1, max_length=200)] | None
+    inputs: dict[str, Binding]
+    version: Annotated[int, Meta(ge=0)] | None
 
 
 class Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -514,6 +526,7 @@ REQUESTS: dict[str, type[Struct]] = {
     'collect': Collect,
     'accumulate': Accumulate,
     'apply': Apply,
+    'assign': Assign,
     'run': Run,
     'locate': Locate,
     'put': Put,

@@ -25,6 +25,7 @@ export function checkTogether(
   const conflicts = [
     ...batchFaults(config),
     ...burnInFaults(config, ownCore),
+    ...popArtFaults(config, ownParts),
     ...model,
     ...gameConflicts(config),
   ];
@@ -71,6 +72,24 @@ function* burnInFaults({ train, model }: Config, ownCore: boolean): Iterable<Con
     yield {
       text: `train.burnIn must be 0 for model.core.kind ${model.core.kind}, which has no state to warm up, got ${train.burnIn}`,
       keys: ['train.burnIn', 'model.core.kind'],
+    };
+  }
+}
+
+function* popArtFaults({ algorithm }: Config, ownParts: readonly string[]): Iterable<Conflict> {
+  if (algorithm.kind !== 'impala' || algorithm.valueScale.kind === 'none') return;
+  const { minScale, maxScale } = algorithm.valueScale;
+  if (minScale > maxScale) {
+    yield {
+      text: `algorithm.valueScale.minScale must be at most maxScale (${maxScale}), got ${minScale}`,
+      keys: ['algorithm.valueScale.minScale', 'algorithm.valueScale.maxScale'],
+    };
+  }
+  const taken = ownParts.filter((part) => part === 'loss' || part === 'gradients');
+  if (taken.length > 0) {
+    yield {
+      text: `algorithm.valueScale popart is a part of impala's own loss and gradients, and goes without parts of yours for them, got ${taken.join(', ')}`,
+      keys: ['algorithm.valueScale.kind'],
     };
   }
 }

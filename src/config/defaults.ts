@@ -13,6 +13,11 @@ import type {
 type OfKind<U extends { kind: string }, K extends U['kind']> = Extract<U, { kind: K }>;
 type Defaults<U extends { kind: string }> = { readonly [K in U['kind']]: OfKind<U, K> };
 
+export const valueScales: Defaults<ImpalaConfig['valueScale']> = {
+  none: { kind: 'none' },
+  popart: { kind: 'popart', stepSize: 3e-4, minScale: 1e-4, maxScale: 1e6 },
+};
+
 const impala: ImpalaConfig = {
   kind: 'impala',
   discount: 0.99,
@@ -23,6 +28,7 @@ const impala: ImpalaConfig = {
   entropyCost: 0.01,
   rewardClipping: 'abs_one',
   normalizeAdvantages: false,
+  valueScale: valueScales.none,
   reduction: 'sum',
 };
 const ppo: PpoConfig = {
@@ -103,6 +109,7 @@ export const encoders: Defaults<ModelConfig['encoder']> = {
 /** Sections whose `.kind` may be set: path to the defaults of each kind. */
 export const kindSections: Readonly<Record<string, Readonly<Record<string, object>>>> = {
   algorithm: algorithms,
+  'algorithm.valueScale': valueScales,
   environment: environments,
   'model.encoder': encoders,
   'model.core': cores,

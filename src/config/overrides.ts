@@ -21,13 +21,20 @@ export interface Kinds {
   readonly schedule: TrainConfig['schedule']['kind'];
 }
 
+/** A section inside a section: its kind, and any of the keys of that kind. */
+type Nested<U extends { kind: string }> = U extends unknown
+  ? Readonly<Pick<U, 'kind'>> & Readonly<Partial<Omit<U, 'kind'>>>
+  : never;
+
 /** Every key may be left out; lists may be readonly. */
 export type Changes<T> = {
   readonly [K in keyof T]?: K extends 'games'
     ? readonly Game[]
     : T[K] extends (infer E)[]
       ? readonly E[]
-      : T[K];
+      : T[K] extends { kind: string }
+        ? Nested<T[K]>
+        : T[K];
 };
 
 type OfKind<U extends { kind: string }, K extends U['kind']> = Extract<U, { kind: K }>;

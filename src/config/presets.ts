@@ -3,7 +3,13 @@ import { distance } from 'fastest-levenshtein';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import { cores } from './core-defaults.ts';
 import { algorithms, encoders, environments, optimizers, paper } from './defaults.ts';
-import { families, procgenEasy, procgenEasyPpo, procgenMemory } from './procgen-presets.ts';
+import {
+  families,
+  procgenEasy,
+  procgenEasyPopArt,
+  procgenEasyPpo,
+  procgenMemory,
+} from './procgen-presets.ts';
 import type { Config } from './schema.ts';
 
 export interface Preset {
@@ -152,6 +158,12 @@ export const presetList: readonly Preset[] = [
     kind: 'ppo',
     summary: "the same games, network and budget with train-procgen's PPO; wants a GPU",
     config: procgenEasyPpo,
+  },
+  {
+    name: 'procgen-easy-popart',
+    kind: 'impala',
+    summary: 'the same games, network and budget with PopArt, rewards unclipped; wants a GPU',
+    config: procgenEasyPopArt,
   },
   {
     name: 'procgen-memory',

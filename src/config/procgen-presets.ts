@@ -1,6 +1,6 @@
 /** The published settings on ProcGen: the paper's multi-task and single-game runs, and PPO as OpenAI trained it. */
 import { cores } from './core-defaults.ts';
-import { algorithms, environments, optimizers, paper, schedules } from './defaults.ts';
+import { algorithms, environments, optimizers, paper, schedules, valueScales } from './defaults.ts';
 import { GAMES, MODE_GAMES, type Game } from './games.ts';
 import type { Config, EnvironmentConfig, TrainConfig } from './schema.ts';
 
@@ -97,6 +97,14 @@ function trainProcgen(games: Partial<Procgen>, train: Partial<TrainConfig>): Con
 /** PPO on the paper's six games, with its network and budget: the same comparison as `procgen-easy`. */
 export function procgenEasyPpo(): Config {
   return { ...trainProcgen({ numEnvs: 96 }, { batchSize: 12 }), model: paper.model };
+}
+
+/** IMPALA with PopArt on the paper's six games: rewards as they are, and a scale of its own for the values of each game. */
+export function procgenEasyPopArt(): Config {
+  return {
+    ...paper,
+    algorithm: { ...algorithms.impala, rewardClipping: 'none', valueScale: valueScales.popart },
+  };
 }
 
 /** A family of presets, one a game: `prefix/game`. */

@@ -72,7 +72,8 @@ export function resolveWith<T>(
   const faults: Fault[] = [];
   const overridden = new Map<string, string>();
   const ordered = [
-    ...assignments.filter(setsKind),
+    // A section's kind before those of the sections in it.
+    ...assignments.filter(setsKind).sort((a, b) => depth(a) - depth(b)),
     ...assignments.filter((assignment) => !setsKind(assignment)),
   ];
   for (const assignment of ordered) assign(config, assignment, faults, overridden);
@@ -87,6 +88,8 @@ export function resolveWith<T>(
   );
   return { value: parsed.data as T, sources };
 }
+
+const depth = ({ key }: Assignment): number => key.split('.').length;
 
 function setsKind({ key }: Assignment): boolean {
   return key.endsWith('.kind') && Object.hasOwn(kindSections, key.slice(0, -'.kind'.length));

@@ -7,6 +7,15 @@ const fraction = z.number().min(0).max(1);
 const rate = z.number().min(0);
 const doc = (text: string) => ({ description: text });
 
+const popArt = z.strictObject({
+  kind: z
+    .literal('popart')
+    .meta(doc('A mean and a scale of its own for the values of each game (Hessel et al. 2018).')),
+  stepSize: z.number().positive().max(1).meta(doc('Of the moments of the value targets, an update.')),
+  minScale: z.number().positive(),
+  maxScale: z.number().positive(),
+});
+
 const impala = z.strictObject({
   kind: z.literal('impala').meta(doc('Actor-critic with V-trace (Espeholt et al. 2018).')),
   discount: fraction,
@@ -19,6 +28,10 @@ const impala = z.strictObject({
     .enum(['abs_one', 'soft_asymmetric', 'none'])
     .meta(doc('Of the rewards that are learnt from; what the network hears is model.rewardInput.')),
   normalizeAdvantages: z.boolean(),
+  valueScale: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('none').meta(doc('Values in the units of the clipped rewards.')) }),
+    popArt,
+  ]),
   reduction: z.enum(['sum', 'mean']).meta(doc('Over the [T, B] elements of a loss; the paper sums.')),
 });
 
@@ -215,6 +228,7 @@ export type Config = z.infer<typeof configSchema>;
 /** A training rule's part of the configuration: IMPALA's or PPO's, told apart by `kind`. */
 export type AlgorithmConfig = Config['algorithm'];
 export type ImpalaConfig = z.infer<typeof impala>;
+export type PopArtConfig = z.infer<typeof popArt>;
 export type PpoConfig = z.infer<typeof ppo>;
 /** Unrolls, batches, optimizer, schedule and budget. */
 export type TrainConfig = Config['train'];

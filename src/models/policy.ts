@@ -30,7 +30,7 @@ export interface PolicyInputs {
 export interface PolicyOutputs {
   /** [T, B, A]. */
   readonly logits: Tensor;
-  /** [T, B]. */
+  /** [T, B]; [T, B, K] where the head gives K > 1 values, one a task. */
   readonly baseline: Tensor;
   readonly state: CoreState;
 }
@@ -57,6 +57,8 @@ export interface PolicyOptions extends RewardHearing {
   readonly encoder: Encoder;
   readonly core: SequenceCore;
   readonly numActions: number;
+  /** Values that the baseline head gives: one, or one a task. */
+  readonly numValues: number;
   readonly scheme: InitializationScheme;
   /** Start of the policy head, relative to the scheme's usual gain. */
   readonly policyGain: number;
@@ -67,7 +69,7 @@ export interface PolicyOptions extends RewardHearing {
  * The reward of an episode's first observation belongs to the former episode and enters as 0 unless told otherwise.
  */
 export function actorCritic(options: PolicyOptions): Policy {
-  const { encoder, core, numActions, scheme } = options;
+  const { encoder, core, numActions, numValues, scheme } = options;
   return {
     numActions,
     stateShapes: core.stateShapes,
@@ -80,11 +82,11 @@ export function actorCritic(options: PolicyOptions): Policy {
       const x = heard === null ? seen : cat([seen, heard], -1);
       const { y, state: next } = core.apply(x, isFirst, state);
       checkCoreResult(y, next, [time, batch], core.stateShapes(batch));
-      return scope('head', () => ({
-        logits: linear('policy', numActions, scheme.dense(y.size(-1), options.policyGain))(y),
-        baseline: linear('baseline', 1, scheme.dense(y.size(-1), 1))(y).squeeze(-1),
-        state: next,
-      }));
+      return scope('head', () => {
+        const logits = linear('policy', numActions, scheme.dense(y.size(-1), options.policyGain))(y);
+        const values = linear('baseline', numValues, scheme.dense(y.size(-1), 1))(y);
+        return { logits, baseline: numValues === 1 ? values.squeeze(-1) : values, state: next };
+      });
     },
   };
 }

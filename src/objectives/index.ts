@@ -3,3 +3,4 @@ export * from './advantages.ts';
 export * from './losses.ts';
 export * from './vtrace.ts';
 export * from './objective.ts';
+export * from './popart.ts';

@@ -7,7 +7,10 @@ import {
   agentOf,
   burnInGraph,
   impalaObjective,
+  numValuesOf,
+  popArtGraphs,
   ppoObjective,
+  slotTasks,
   targetsGraph,
   type OwnParts,
   type Spaces,
@@ -48,10 +51,11 @@ export function graphsOf(
   own: OwnParts = {},
   spaces: Spaces = spacesOf(config.environment),
 ): Graph[] {
-  const agent = agentOf(config.model, config.train, spaces, config.environment.blank, own);
+  const { blank } = config.environment;
+  const agent = agentOf(config.model, config.train, spaces, blank, own, numValuesOf(config));
   const { numEnvs } = config.environment;
   const { batchSize, unrollLength, burnIn } = config.train;
-  const sizes = { numEnvs, batchSize, unrollLength, burnIn };
+  const sizes = { numEnvs, batchSize, unrollLength, burnIn, tasks: slotTasks(config.environment) };
   const { algorithm } = config;
   const act = actGraph(agent, numEnvs, 'sampled');
   const update =
@@ -62,6 +66,7 @@ export function graphsOf(
     act,
     update,
     ...(algorithm.kind === 'ppo' ? [targetsGraph(agent, algorithm, unrollLength, numEnvs)] : []),
+    ...(algorithm.kind === 'impala' ? popArtGraphs(update, algorithm) : []),
     ...(burnIn > 0 ? [burnInGraph(agent, burnIn, unrollLength, numEnvs)] : []),
     ...(own.gradients ? [own.gradients.graphFor(update)] : []),
   ];

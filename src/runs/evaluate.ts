@@ -6,6 +6,7 @@ import { evaluate, planEvaluation, type EvaluationPlan, type EvaluationRequest }
 import { reportOf, type EvaluationReport } from '../metrics/index.ts';
 import {
   agentOf,
+  numValuesOf,
   createParameters,
   openPool,
   poolSpec,
@@ -73,7 +74,14 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<KeptEval
     poolSpec({ ...config.environment, numEnvs: gamesOf(config.environment) }, 0, places),
   );
   await session.call('close_pool', { pool: 'spaces' });
-  const agent = agentOf(config.model, config.train, spaces, config.environment.blank, own);
+  const agent = agentOf(
+    config.model,
+    config.train,
+    spaces,
+    config.environment.blank,
+    own,
+    numValuesOf(config),
+  );
   if (plan.state === 'unroll') requireState(agent);
   await createParameters(session, agent, config.seed);
   await restoreCheckpoint(session, checkpoint, { sets: [SET], optimizers: [], handles: [], pools: [] });

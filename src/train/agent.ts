@@ -41,6 +41,7 @@ export function agentOf(
   spaces: Spaces,
   blank: boolean,
   own: OwnParts = {},
+  numValues = 1,
 ): Agent {
   const scheme = schemes[model.initialization];
   if (own.encoder === undefined && own.policy === undefined) requireReadable(model, spaces);
@@ -49,6 +50,7 @@ export function agentOf(
   const policy = make({
     observationShape,
     numActions,
+    numValues,
     scheme,
     encoder: own.encoder ?? encoderOf(model, scheme),
     core: own.core ?? makeCore(model.core, { ...train, scheme }),

@@ -15,6 +15,7 @@ export { burnInGraph } from './burn-in.ts';
 export { requireCheckpoint, restoreCheckpoint, type Checkpoint } from './checkpoints.ts';
 export { Collector } from './collector.ts';
 export { openPool, poolSpec, type OpenPool } from './environment.ts';
+export { numValuesOf, slotTasks } from './tasks.ts';
 export type * from './events.ts';
 export {
   gradientTransform,
@@ -24,6 +25,7 @@ export {
   type GradientTransform,
 } from './gradient-transform.ts';
 export { impalaObjective } from './impala/objective.ts';
+export { popArtGraphs } from './impala/popart.ts';
 export { Learner } from './learner.ts';
 export { trainingLoop, updateLoop, type LoopOptions } from './loop.ts';
 export { ownNames, requireOwnParts, type OwnParts } from './own.ts';

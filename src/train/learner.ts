@@ -14,11 +14,24 @@ import type { GradientTransform } from './gradient-transform.ts';
 import { explainAssertion, explainNonFinite } from './numerics.ts';
 import type { Session } from './session.ts';
 
+/** A change of some parameters between the gradients of an update and its step. */
+export interface Rescaling {
+  /** Outputs of the loss graph that stay in the worker, by the handles that they get. */
+  readonly store: Readonly<Record<string, string>>;
+  /** From parameters to parameters of the same names. */
+  readonly parameters: Graph;
+  /** From gradients of the former parameters to those of the changed ones. */
+  readonly gradients: Graph;
+  /** Of both graphs. */
+  readonly inputs: Readonly<Record<string, Binding>>;
+}
+
 export interface UpdateRequest {
   readonly graph: Graph;
   readonly inputs: Readonly<Record<string, Binding>>;
   readonly tensors?: readonly HostTensor[];
   readonly learningRate: number;
+  readonly rescaling?: Rescaling;
 }
 
 export interface UpdateResult {
@@ -73,25 +86,44 @@ export class Learner {
    * @throws SrwmError NUMERICS_ASSERTION naming the tensor of `debug.assertFinite`, likewise.
    */
   async update(request: UpdateRequest): Promise<UpdateResult> {
-    const { graph } = request;
+    const { graph, rescaling } = request;
     const hash = await this.#session.load(graph);
     const transform = this.#transformOf(graph);
-    const transformHash = transform === null ? null : await this.#session.load(transform);
-    const report = graph.spec.outputs.map(({ name }) => name);
+    const transformed = rescaling?.gradients ?? transform;
+    const transformHash = transformed === null ? null : await this.#session.load(transformed);
+    const rescaleHash = rescaling === undefined ? null : await this.#session.load(rescaling.parameters);
+    const stays = Object.keys(rescaling?.store ?? {});
+    const report = graph.spec.outputs.map(({ name }) => name).filter((name) => !stays.includes(name));
+    const inputs = { ...request.inputs };
     // Sent together: the worker answers in order, and the second does not wait for the first's round trip.
-    const [accumulated, applied] = await Promise.all([
+    const [accumulated, , applied] = await Promise.all([
       this.#session.call(
         'accumulate',
-        { graph: hash, optimizer: this.optimizer, inputs: { ...request.inputs }, loss: 'loss', report },
+        {
+          graph: hash,
+          optimizer: this.optimizer,
+          inputs,
+          loss: 'loss',
+          report,
+          ...(rescaling && { store: { ...rescaling.store } }),
+        },
         request.tensors,
       ),
+      rescaling &&
+        this.#session.call('assign', {
+          into: this.set,
+          set: this.set,
+          graph: rescaleHash,
+          inputs: { ...rescaling.inputs },
+          version: null,
+        }),
       this.#session.call('apply', {
         optimizer: this.optimizer,
         expected_version: this.version,
         learning_rate: request.learningRate,
         max_grad_norm: this.#maxGradNorm,
         transform: transformHash,
-        inputs: {},
+        inputs: { ...rescaling?.inputs },
       }),
     ]);
     if (graph.probes.length > 0)

@@ -5,4 +5,6 @@ export interface ObjectiveSizes {
   readonly unrollLength: number;
   /** Steps at the start of the unroll that only warm the core state up. */
   readonly burnIn: number;
+  /** The task of each slot; needed where values have units of their own (PopArt). */
+  readonly tasks?: readonly number[];
 }

@@ -13,6 +13,7 @@ import type { OwnParts } from './own.ts';
 import { ppoAlgorithm } from './ppo/algorithm.ts';
 import type { Places, Session } from './session.ts';
 import { librarySeed } from './streams.ts';
+import { numValuesOf } from './tasks.ts';
 
 /** Names of a run's objects in the worker. */
 export const SET = 'agent';
@@ -41,7 +42,7 @@ export async function makeParts(
 ): Promise<Parts> {
   const seed = librarySeed(config.seed, 'pool');
   const pool = await openPool(session, POOL, poolSpec(config.environment, seed, places));
-  const agent = agentOf(config.model, config.train, pool, config.environment.blank, own);
+  const agent = agentOf(config.model, config.train, pool, config.environment.blank, own, numValuesOf(config));
   const parameterCount = await createParameters(session, agent, config.seed);
   const learner = new Learner(session, SET, OPTIMIZER, config.train.maxGradNorm, own.gradients);
   await learner.create(config.train.optimizer);

@@ -25,6 +25,8 @@ class Store:
         self.sets: dict[str, dict[str, Tensor]] = {}
         self.optimizers: dict[str, Optimizer] = {}
         self.handles: dict[str, Tensor] = {}
+        self.versions: dict[str, int] = {}
+        """What `assign` last called the parameters of a set."""
 
     def parameters(self, name: str) -> dict[str, Tensor]:
         """Parameters of a set by name. Raises HANDLE_UNKNOWN."""
@@ -45,6 +47,32 @@ class Store:
                 'HANDLE_EXISTS', f'create_parameters: sets need distinct names, got "{name}" again.'
             )
         self.sets[name] = {key: _owned(values[key]).requires_grad_() for key in sorted(values)}
+
+    def assign(self, into: str, values: Mapping[str, Tensor], version: int | None) -> None:
+        """Copies values into parameters of a set. Raises REQUEST_INVALID before anything is changed."""
+        parameters = self.parameters(into)
+        for name, value in values.items():
+            known = parameters.get(name)
+            if known is None or known.shape != value.shape or known.dtype != value.dtype:
+                wanted = 'no such parameter' if known is None else f'{known.dtype} {list(known.shape)}'
+                raise WorkerError(
+                    'REQUEST_INVALID',
+                    f'assign: "{name}" must fit set "{into}" ({wanted}), got {value.dtype} {list(value.shape)}.',
+                )
+        with torch.no_grad():
+            for name, value in values.items():
+                parameters[name].copy_(value)
+        if version is not None:
+            self.versions[into] = version
+
+    def expect_version(self, name: str, version: int) -> None:
+        """Raises REQUEST_CONFLICT where a set is at another version."""
+        found = self.versions.get(name)
+        if found != version:
+            raise WorkerError(
+                'REQUEST_CONFLICT',
+                f'collect: the parameters of "{name}" must be at version {version}, got {found}.',
+            )
 
     def digest(self, name: str) -> str:
         """SHA-256 over name, shape and little-endian float bytes of every parameter, in name order."""

@@ -34,6 +34,7 @@ def build_handlers() -> Handlers:
             'create_optimizer': parameters.create_optimizer,
             'accumulate': parameters.accumulate,
             'apply': parameters.apply,
+            'assign': parameters.assign,
             'digest': parameters.digest,
             'open_pool': unrolls.open_pool,
             'close_pool': unrolls.close_pool,

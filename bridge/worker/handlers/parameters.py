@@ -13,7 +13,14 @@ from srwm.worker.context import Context
 from srwm.worker.engine.optimizers import Optimizer, Transform
 from srwm.worker.errors import WorkerError
 from srwm.worker.handlers.session import Session
-from srwm.worker.messages_gen import Accumulate, Apply, CreateOptimizer, CreateParameters, Digest
+from srwm.worker.messages_gen import (
+    Accumulate,
+    Apply,
+    Assign,
+    CreateOptimizer,
+    CreateParameters,
+    Digest,
+)
 from srwm.worker.wire import WireTensor
 
 Reply = tuple[dict[str, Any], list[WireTensor]]
@@ -57,6 +64,7 @@ class ParameterHandlers:
         store = self._session.store
         graph, optimizer = store.graphs.get(body.graph), store.optimizer(body.optimizer)
         loss, reported = graph.output_index(body.loss), [graph.output_index(name) for name in body.report]
+        kept = {handle: graph.output_index(name) for name, handle in (body.store or {}).items()}
         results = graph.run(graph.arguments(self._session.resolve(body.inputs, frames), optimizer.parameters))
         if not results[loss].requires_grad:
             raise WorkerError(
@@ -64,6 +72,7 @@ class ParameterHandlers:
             )
         context.progress()
         optimizer.accumulate(results[loss])
+        store.handles.update({handle: results[i].detach() for handle, i in kept.items()})
         values = {name: float(results[i].detach()) for name, i in zip(body.report, reported, strict=True)}
         return {'values': values, 'seconds': time.perf_counter() - started}, []
 
@@ -77,6 +86,20 @@ class ParameterHandlers:
         )
         seconds = time.perf_counter() - started
         return {'version': optimizer.version, 'grad_norm': norm, 'finite': finite, 'seconds': seconds}, []
+
+    def assign(self, body: Assign, frames: Sequence[WireTensor], context: Context) -> Reply:
+        """Every output of the graph is a parameter of `into`."""
+        started = time.perf_counter()
+        store = self._session.store
+        values: Mapping[str, Tensor] = store.parameters(body.set)
+        if body.graph is not None:
+            graph = store.graphs.get(body.graph)
+            inputs = self._session.resolve(body.inputs, frames)
+            with torch.no_grad():
+                results = graph.run(graph.arguments(inputs, values))
+            values = dict(zip(graph.output_names, results, strict=True))
+        store.assign(body.into, values, body.version)
+        return {'seconds': time.perf_counter() - started}, []
 
     def _transform(self, body: Apply, frames: Sequence[WireTensor], optimizer: Optimizer) -> Transform:
         """A graph whose inputs `gradient/<parameter>` become its outputs of the same name."""

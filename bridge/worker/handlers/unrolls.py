@@ -63,6 +63,8 @@ class UnrollHandlers:
             raise WorkerError(
                 'REQUEST_INVALID', f'collect: the pool must have one group, got {pool.num_groups}.'
             )
+        if body.version is not None:
+            self._session.store.expect_version(body.set, body.version)
         context.phase('collecting')
         plan = self._plan(body, frames, context)
         unroll = collect(plan, pool)

@@ -7,7 +7,9 @@ import { BurnIn } from '../burn-in.ts';
 import { chunks, columnTensor } from '../columns.ts';
 import type { Learner } from '../learner.ts';
 import { frame, handle, type Session } from '../session.ts';
+import { slotTasks } from '../tasks.ts';
 import { impalaObjective } from './objective.ts';
+import { PopArt } from './popart.ts';
 
 export function impalaAlgorithm(
   session: Session,
@@ -19,16 +21,23 @@ export function impalaAlgorithm(
 ): Algorithm {
   const { numEnvs } = environment;
   const { batchSize, unrollLength, burnIn } = train;
-  const graph = impalaObjective(agent, config, { numEnvs, batchSize, unrollLength, burnIn }, own);
+  const graph = impalaObjective(
+    agent,
+    config,
+    { numEnvs, batchSize, unrollLength, burnIn, tasks: slotTasks(environment) },
+    own,
+  );
+  const popArt = config.valueScale.kind === 'none' ? null : new PopArt(session, graph, config.valueScale);
   const warmUp = new BurnIn(session, agent, burnIn, unrollLength, numEnvs);
   const groups = chunks([...Array(numEnvs).keys()], batchSize);
   return {
-    graphs: [graph, ...warmUp.graphs],
+    graphs: [graph, ...warmUp.graphs, ...(popArt?.graphs ?? [])],
     updatesPerUnroll: groups.length,
-    stateHandles: [],
-    async prepare() {
+    stateHandles: popArt?.stateHandles ?? [],
+    async prepare(fresh) {
       await session.load(graph);
       await warmUp.prepare();
+      await popArt?.prepare(fresh);
     },
     begin: () => Promise.resolve(),
     async *learn({ initialState, unroll }: UnrollContext) {
@@ -39,6 +48,7 @@ export function impalaAlgorithm(
         is_first: handle(unroll.isFirst),
         action: handle(unroll.action),
         behaviour_logits: handle(unroll.logits),
+        ...popArt?.inputs,
         ...(own && { behaviour_values: handle(unroll.baseline) }),
         ...Object.fromEntries(Object.entries(state).map(([name, id]) => [`state/${name}`, handle(id)])),
       };
@@ -50,7 +60,9 @@ export function impalaAlgorithm(
           inputs: some ? { ...inputs, columns: frame(0) } : inputs,
           tensors: some ? [columnTensor(columns)] : [],
           learningRate,
+          ...(popArt && { rescaling: popArt.rescaling }),
         });
+        await popArt?.keep();
         yield { ...result, learningRate };
       }
     },

@@ -18,6 +18,8 @@ import { applyPolicy, policySpecs, type Agent } from '../agent.ts';
 import type { ObjectiveSizes } from '../objective-sizes.ts';
 import { afterBurnIn } from '../burn-in.ts';
 import { columnSpecs, selectColumns } from '../columns.ts';
+import { momentSpecs, withoutMoments } from './popart.ts';
+import { valueUnits } from './value-units.ts';
 
 /**
  * The loss of `batchSize` columns of an unroll. The policy runs over all T + 1 observations: the first T give the
@@ -38,9 +40,11 @@ export function impalaObjective(
     behaviour_logits: tensorSpec([unrollLength, numEnvs, agent.numActions]),
     ...(own && { behaviour_values: tensorSpec([unrollLength, numEnvs]) }),
     ...columnSpecs(numEnvs, batchSize),
+    ...(config.valueScale.kind === 'popart' && momentSpecs(sizes.tasks)),
   };
   return trace(own?.name ?? 'impala_update', inputs, (all) => {
-    const batch = afterBurnIn(selectColumns(all), burnIn);
+    const units = valueUnits(config, all, sizes.tasks);
+    const batch = afterBurnIn(selectColumns(withoutMoments(all)), burnIn);
     const {
       action,
       behaviour_logits: behaviourLogits,
@@ -52,7 +56,8 @@ export function impalaObjective(
       reward: Tensor;
       is_first: Tensor;
     };
-    const { logits, baseline } = applyPolicy(agent, batch);
+    const { logits, baseline: spoken } = applyPolicy(agent, batch);
+    const baseline = units.inRewards(spoken);
     const targetLogits = logits.slice(0, 0, time);
     const values = baseline.slice(0, 0, time);
     const targetLogProbability = logProbabilities(targetLogits, action);
@@ -75,7 +80,7 @@ export function impalaObjective(
         ),
       });
     }
-    const { vs, pgAdvantages } = vtrace(
+    const targets = vtrace(
       {
         logRhos: targetLogProbability.sub(behaviourLogProbability),
         discounts,
@@ -85,13 +90,22 @@ export function impalaObjective(
       },
       config,
     );
-    const advantages = config.normalizeAdvantages ? normalizeAdvantages(pgAdvantages) : pgAdvantages;
+    const learnt = units.learnt(values, targets);
+    const advantages = config.normalizeAdvantages
+      ? normalizeAdvantages(learnt.advantages)
+      : learnt.advantages;
     const policyLoss = reduce(policyGradientLoss(targetLogProbability, advantages), config.reduction);
-    const valueLoss = reduce(baselineLoss(values, vs), config.reduction);
+    const valueLoss = reduce(baselineLoss(learnt.values, learnt.targets), config.reduction);
     const policyEntropy = entropy(targetLogits);
     const loss = policyLoss
       .add(valueLoss.mul(config.baselineCost))
       .sub(reduce(policyEntropy, config.reduction).mul(config.entropyCost));
-    return { loss, policy_loss: policyLoss, baseline_loss: valueLoss, entropy: policyEntropy.mean() };
+    return {
+      loss,
+      policy_loss: policyLoss,
+      baseline_loss: valueLoss,
+      entropy: policyEntropy.mean(),
+      ...learnt.outputs,
+    };
   });
 }

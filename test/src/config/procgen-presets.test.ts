@@ -102,6 +102,28 @@ describe("train-procgen's PPO", () => {
   });
 });
 
+describe('procgen-easy-popart', () => {
+  it('is procgen-easy with rewards as they are and a value scale a game', () => {
+    const valueScale = { kind: 'popart', stepSize: 3e-4, minScale: 1e-4, maxScale: 1e6 };
+    const algorithm = { ...easy.algorithm, rewardClipping: 'none', valueScale };
+    expect(presetNamed('procgen-easy-popart').config()).toEqual({ ...easy, algorithm });
+    expect(
+      presets.procgenEasy({ algorithm: { rewardClipping: 'none', valueScale: { kind: 'popart' } } }),
+    ).toEqual({
+      ...easy,
+      algorithm,
+    });
+  });
+
+  it('goes without a loss or gradients of the author, with a sentence', () => {
+    const config = presetNamed('procgen-easy-popart').config();
+    expect(() => resolveConfig(config, 'file', [], ['core', 'loss'])).toThrow(
+      /popart is a part of impala.*got loss/,
+    );
+    expect(resolveConfig(config, 'file', [], ['core']).config).toEqual(config);
+  });
+});
+
 describe('the list for people', () => {
   it('has one row for each preset or family, and covers every preset', () => {
     const names = presetRows().map(({ name }) => name);

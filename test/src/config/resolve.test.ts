@@ -41,7 +41,7 @@ describe('a preset', () => {
     const error = refusal(() => presetNamed('quikstart'));
     expect(error.code).toBe('CONFIG_UNKNOWN_PRESET');
     expect(error.message).toContain(
-      'quickstart, procgen-small, procgen-easy, procgen-easy-ppo, procgen-memory, procgen-single/<game>,',
+      'quickstart, procgen-small, procgen-easy, procgen-easy-ppo, procgen-easy-popart, procgen-memory, procgen-single/<game>,',
     );
     expect(error.remedy).toContain('Did you mean "quickstart"?');
   });
@@ -58,6 +58,7 @@ describe('a preset', () => {
       entropyCost: 0.01,
       rewardClipping: 'abs_one',
       normalizeAdvantages: false,
+      valueScale: { kind: 'none' },
       reduction: 'sum',
     });
     expect(config.train).toEqual({
@@ -125,6 +126,19 @@ describe('an assignment', () => {
       expect(config.train.optimizer).toEqual({ kind: 'rmsprop', alpha: 0.99, epsilon: 0.01, momentum: 0.5 });
       expect(sources['train.optimizer.alpha']).toBe('--set train.optimizer.kind=rmsprop');
       expect(sources['train.optimizer.momentum']).toBe('--set train.optimizer.momentum=0.5');
+    }
+  });
+
+  it('of a kind inside a section applies behind the kind of that section, whatever the order', () => {
+    const lines = [
+      'algorithm.valueScale.kind=popart',
+      'algorithm.kind=impala',
+      'algorithm.valueScale.stepSize=0.1',
+    ];
+    for (const order of [lines, lines.toReversed()]) {
+      const { algorithm } = resolved('tiny', ...order).config;
+      const valueScale = { kind: 'popart', stepSize: 0.1, minScale: 1e-4, maxScale: 1e6 };
+      expect(algorithm).toMatchObject({ kind: 'impala', valueScale });
     }
   });
 
@@ -260,6 +274,7 @@ describe('a faulty config', () => {
   it.each([
     ['tiny', 'model.encoder.kind=patch_conv', 'model.encoder.patch=5'],
     ['tiny', 'train.burnIn=16', 'train.unrollLength=16'],
+    ['procgen-easy-popart', 'algorithm.valueScale.minScale=2', 'algorithm.valueScale.maxScale=1'],
     ['tiny', 'train.burnIn=2', 'model.core.kind=feed_forward'],
     ['tiny', 'environment.kind=recall', 'model.encoder.kind=impala_resnet'],
     ['procgen-easy', 'environment.numLevels=0', 'environment.startLevel=5'],

@@ -146,6 +146,7 @@ describe.skipIf(python === null)(
           entropyCost: 0.01,
           rewardClipping: 'abs_one',
           normalizeAdvantages: false,
+          valueScale: { kind: 'none' },
           reduction,
         };
         const sizes = { numEnvs: B, batchSize: CHOSEN.length, unrollLength: T, burnIn: 0 };
