@@ -52,7 +52,7 @@ const names = ['observation', 'action', 'reward', 'is_first'] as const;
 const inputs = Object.fromEntries(names.map((name) => [name, handle(name)]));
 const collect = {
   ...{ graph: actor, set: 'net', pool: 'train', length: T, action: 'action' },
-  ...{ inputs: {}, carry: [], initial: [], per_step: { noise: handle('noise') } },
+  ...{ inputs: {}, carry: [], final: null, initial: [], per_step: { noise: handle('noise') } },
   feed: { observation: 'observation', reward: null, is_first: null, level: null },
   record: { action: 'action' },
   store: { observation: 'observation', reward: 'reward', is_first: 'is_first' },

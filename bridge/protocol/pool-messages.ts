@@ -193,6 +193,11 @@ export const poolVerbs = {
         store: z
           .strictObject({ observation: id.nullable(), reward: id.nullable(), is_first: id.nullable() })
           .meta({ id: 'CollectStore' }),
+        /**
+         * Output [1, B] and the handle that keeps it as [T, B]: what the graph says of the final observation of an
+         * episode that a limit cut short at step t, with the carried state as it was then; 0 elsewhere. null = not asked.
+         */
+        final: z.strictObject({ output: z.string(), handle: id }).meta({ id: 'CollectFinal' }).nullable(),
         /** Handles that receive the carried state as it was before the first step, in `carry` order. */
         initial: z.array(id),
       })

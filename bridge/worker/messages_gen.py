@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_HASH = '61159451b1e994187030d10274f4d41c89d0d436231de011fc8f564200ff29a9'
+PROTOCOL_HASH = '6e8e15783ed77b17a921bf2db8d447312e839b060c6f483298add714a0720ce9'
 MAX_FRAMES = 4096
 MAX_FRAME_BYTES = 1073741824
 
@@ -390,6 +390,11 @@ class CollectStore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     is_first: Annotated[str, Meta(min_length=1, max_length=200)] | None
 
 
+class CollectFinal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    output: str
+    handle: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
 class Collect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Steps a pool T times with an act graph."""
 
@@ -405,6 +410,7 @@ class Collect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     action: str
     record: dict[str, Annotated[str, Meta(min_length=1, max_length=200)]]
     store: CollectStore
+    final: CollectFinal | None
     initial: list[Annotated[str, Meta(min_length=1, max_length=200)]]
 
 

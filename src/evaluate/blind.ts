@@ -60,6 +60,7 @@ export async function playBlind(
         action: 'action',
         record: {},
         store: { observation: null, reward: null, is_first: null },
+        final: null,
         initial: [],
       },
       [hostTensor('float32', logits, [1, numEnvs, numActions])],

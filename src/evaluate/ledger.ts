@@ -119,6 +119,7 @@ class LedgerActor {
       action: 'action',
       record: {},
       store: { observation: null, reward: null, is_first: null },
+      final: null,
       initial: carried.map((name) => `${OWNER}/initial/${name}`),
     };
     return (await session.call('collect', body, isSampled ? [this.#salt] : [])).episodes;

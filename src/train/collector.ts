@@ -12,6 +12,8 @@ export interface UnrollHandles {
   readonly action: string;
   readonly logits: string;
   readonly baseline: string;
+  /** The value of the final observation where a limit cut an episode short, else 0; only where that can happen. */
+  readonly finalValue: string;
 }
 
 /** Unrolls lie in one of two places, so that one can be collected while the other is learnt from. */
@@ -27,6 +29,7 @@ function handlesUnder(prefix: string): UnrollHandles {
     action: `${prefix}/action`,
     logits: `${prefix}/logits`,
     baseline: `${prefix}/baseline`,
+    finalValue: `${prefix}/final_value`,
   };
 }
 
@@ -121,6 +124,7 @@ export class Collector {
         reward: keep ? unroll.reward : null,
         is_first: keep ? unroll.isFirst : null,
       },
+      final: keep && agent.truncates ? { output: 'baseline', handle: unroll.finalValue } : null,
       initial: Object.values(this.#initialIn(place)),
     });
   }

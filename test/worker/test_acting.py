@@ -119,6 +119,7 @@ def unroll(graph: Graph, initial: Tensor, pool: Slots, length: int) -> Unroll:
         action=graph.output_index('action'),
         record={'y': graph.output_index('y')},
         store_observation=True,
+        final=None,
         tick=lambda: None,
     )
     return collect(plan, pool)

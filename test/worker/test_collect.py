@@ -114,6 +114,7 @@ def make_plan(length: int, initial: torch.Tensor, **changes) -> Plan:
         'action': graph.output_index('action'),
         'record': {'actions': graph.output_index('action'), 'totals': graph.output_index('total')},
         'store_observation': True,
+        'final': None,
         'tick': lambda: None,
     }
     return Plan(**{**settings, **changes})
@@ -241,3 +242,28 @@ def test_each_step_is_told_the_level_that_each_slot_is_in_then():
     unroll = collect(plan, pool)
     assert pool.actions == [[0, 2], [14, 16], [28, 30]]
     assert unroll.records['actions'].tolist() == pool.actions
+
+
+class LimitedPool(CountingPool):
+    """An episode ends after every third step; for slot 0 because of a limit, with final observation (99, slot)."""
+
+    def current(self, group: int) -> SimpleNamespace:
+        step = super().current(group)
+        step.is_truncated = step.is_first & np.array([self.step > 0, False])
+        step.final_observation = np.array([[99, slot] for slot in range(B)], dtype=np.uint8)
+        return step
+
+
+def test_what_a_graph_says_of_final_observations_is_kept_where_a_limit_cut_an_episode_short():
+    graph = built(act_spec())
+    plain = collect(make_plan(7, torch.zeros(B)), LimitedPool())
+    wanted = {'final': graph.output_index('total'), 'seen': graph.output_index('action')}
+    for name, index in wanted.items():
+        unroll = collect(make_plan(7, torch.zeros(B), final=(name, index)), LimitedPool())
+        # Steps 2 and 5 lead to observations 3 and 6, which open episodes. Slot 0 is asked with the sum before and the
+        # reward of the step, as if its episode had gone on; slot 1's ends are no limit's.
+        said = {'final': {2: 0 + 1 + 2 + 3, 5: 3 + 4 + 5 + 6}, 'seen': {2: 99 + 20, 5: 99 + 50}}[name]
+        assert unroll.records[name].tolist() == [[said.get(t, 0), 0] for t in range(7)]
+        for record in ('actions', 'totals'):
+            assert torch.equal(unroll.records[record], plain.records[record])
+        assert torch.equal(unroll.carries[0], plain.carries[0])

@@ -68,6 +68,8 @@ class Plan:
     action: int
     record: dict[str, int]
     store_observation: bool
+    final: tuple[str, int] | None
+    """Handle, and index of the output [1, B] that is kept of the final observations of truncated episodes."""
     tick: Callable[[], None]
 
 
@@ -98,7 +100,10 @@ def collect(plan: Plan, pool: StepSource) -> Unroll:
             acted = time.perf_counter()
             row = steps.row_to_write(t + 1)
             pool.send(0, actions, row)
-            steps.take(t + 1, pool.receive(0), everyone, written=row is not None)
+            received = pool.receive(0)
+            steps.take(t + 1, received, everyone, written=row is not None)
+            if plan.final is not None and received.is_truncated.any():
+                call.see_final(t, received, plan.final)
             act_seconds += acted - started
             env_seconds += time.perf_counter() - acted
             plan.tick()
@@ -155,6 +160,33 @@ class _Caller:
             self.records[handle] = torch.empty(
                 (plan.length, *shape[1:]), dtype=dtype, device=plan.graph.device
             )
+        if plan.final is not None:
+            handle, index = plan.final
+            shape, dtype = results[index]
+            self.records[handle] = torch.zeros(
+                (plan.length, *shape[1:]), dtype=dtype, device=plan.graph.device
+            )
+
+    def see_final(self, t: int, step: Any, final: tuple[str, int]) -> None:
+        """Records what the graph says where step t was an episode's last because of a limit; changes no state."""
+        plan, names = self._plan, self._plan.graph.input_names
+        device = plan.graph.device
+        arguments = list(self._arguments)
+        seen = {
+            plan.observation: torch.from_numpy(step.final_observation)[None].to(device),
+            plan.reward: torch.from_numpy(step.reward)[None].to(device),
+            # The episode had not ended yet when this was shown.
+            plan.is_first: torch.zeros((1, len(step.is_first)), dtype=torch.bool, device=device),
+        }
+        for name, value in seen.items():
+            if name is not None:
+                arguments[names.index(name)] = value
+        for position, state in zip(self._carries, self.states, strict=True):
+            arguments[position] = state
+        handle, index = final
+        said = plan.graph.run(arguments, act=False)[index][0]
+        truncated = torch.from_numpy(step.is_truncated).to(device)
+        self.records[handle][t].copy_(torch.where(truncated, said, torch.zeros_like(said)))
 
     def last_states(self) -> list[Tensor]:
         """The states after the last step, in memory that nothing else writes."""

@@ -111,6 +111,7 @@ class UnrollHandlers:
             action=graph.output_index(body.action),
             record={handle: graph.output_index(name) for name, handle in body.record.items()},
             store_observation=body.store.observation is not None,
+            final=None if body.final is None else (body.final.handle, graph.output_index(body.final.output)),
             tick=tick,
         )
 

@@ -10,6 +10,7 @@ import { frame, handle, type Session } from '../session.ts';
 import { slotTasks } from '../tasks.ts';
 import { impalaObjective } from './objective.ts';
 import { PopArt } from './popart.ts';
+import { finalValueInputs } from '../truncation.ts';
 
 export function impalaAlgorithm(
   session: Session,
@@ -49,6 +50,7 @@ export function impalaAlgorithm(
         action: handle(unroll.action),
         behaviour_logits: handle(unroll.logits),
         ...popArt?.inputs,
+        ...finalValueInputs(agent, unroll),
         ...(own && { behaviour_values: handle(unroll.baseline) }),
         ...Object.fromEntries(Object.entries(state).map(([name, id]) => [`state/${name}`, handle(id)])),
       };

@@ -18,6 +18,7 @@ import { applyPolicy, policySpecs, type Agent } from '../agent.ts';
 import type { ObjectiveSizes } from '../objective-sizes.ts';
 import { afterBurnIn } from '../burn-in.ts';
 import { columnSpecs, selectColumns } from '../columns.ts';
+import { finalValueSpecs, withFinalValues } from '../truncation.ts';
 import { momentSpecs, withoutMoments } from './popart.ts';
 import { valueUnits } from './value-units.ts';
 
@@ -39,6 +40,7 @@ export function impalaObjective(
     action: tensorSpec([unrollLength, numEnvs], 'int64'),
     behaviour_logits: tensorSpec([unrollLength, numEnvs, agent.numActions]),
     ...(own && { behaviour_values: tensorSpec([unrollLength, numEnvs]) }),
+    ...finalValueSpecs(agent, unrollLength, numEnvs),
     ...columnSpecs(numEnvs, batchSize),
     ...(config.valueScale.kind === 'popart' && momentSpecs(sizes.tasks)),
   };
@@ -62,7 +64,8 @@ export function impalaObjective(
     const values = baseline.slice(0, 0, time);
     const targetLogProbability = logProbabilities(targetLogits, action);
     const behaviourLogProbability = logProbabilities(behaviourLogits, action);
-    const rewards = clipRewards(reward.slice(0, 1), config.rewardClipping);
+    const clipped = clipRewards(reward.slice(0, 1), config.rewardClipping);
+    const rewards = withFinalValues(clipped, batch, config.discount, units.inRewards);
     const discounts = isFirst.slice(0, 1).logicalNot().to('float32').mul(config.discount);
     const bootstrapValue = baseline.select(0, time);
     if (own !== undefined) {

@@ -10,6 +10,7 @@ import { frame, handle, type Session } from '../session.ts';
 import { permutation, randomKey } from '../streams.ts';
 import { ppoObjective } from './objective.ts';
 import { freshScaleGraph, REWARD_SCALE, targetsGraph } from './targets.ts';
+import { finalValueInputs } from '../truncation.ts';
 
 const TARGETS = {
   advantages: 'ppo/advantages',
@@ -45,6 +46,7 @@ export function ppoAlgorithm(
         action: handle(unroll.action),
         behaviour_logits: handle(unroll.logits),
         baseline: handle(unroll.baseline),
+        ...finalValueInputs(agent, unroll),
         ...stateInputs(after),
         ...Object.fromEntries(Object.entries(SCALE).map(([name, id]) => [name, handle(id)])),
       },
@@ -70,7 +72,7 @@ export function ppoAlgorithm(
         is_first: handle(unroll.isFirst),
         action: handle(unroll.action),
         former_values: handle(unroll.baseline),
-        ...(own && { behaviour_logits: handle(unroll.logits) }),
+        ...(own && { behaviour_logits: handle(unroll.logits), ...finalValueInputs(agent, unroll) }),
         ...Object.fromEntries(Object.entries(TARGETS).map(([name, id]) => [name, handle(id)])),
       };
       for (let pass = 0; pass < config.passes; pass++) {

@@ -17,6 +17,7 @@ import { applyPolicy, policySpecs, type Agent } from '../agent.ts';
 import type { ObjectiveSizes } from '../objective-sizes.ts';
 import { afterBurnIn } from '../burn-in.ts';
 import { columnSpecs, selectColumns } from '../columns.ts';
+import { finalValueSpecs, withFinalValues } from '../truncation.ts';
 
 /** `own` takes the place of the clipped loss. */
 export function ppoObjective(agent: Agent, config: PpoConfig, sizes: ObjectiveSizes, own?: Objective): Graph {
@@ -31,6 +32,7 @@ export function ppoObjective(agent: Agent, config: PpoConfig, sizes: ObjectiveSi
     advantages: perStep,
     targets: perStep,
     ...(own && { behaviour_logits: tensorSpec([unrollLength, numEnvs, agent.numActions]) }),
+    ...(own && finalValueSpecs(agent, unrollLength, numEnvs)),
     ...columnSpecs(numEnvs, batchSize),
   };
   return trace(own?.name ?? 'ppo_update', inputs, (all) => {
@@ -56,7 +58,7 @@ export function ppoObjective(agent: Agent, config: PpoConfig, sizes: ObjectiveSi
         },
         batch: {
           actions: value('action'),
-          rewards: value('reward').slice(0, 1),
+          rewards: withFinalValues(value('reward').slice(0, 1), batch, config.discount),
           discounts: value('is_first').slice(0, 1).logicalNot().to('float32').mul(config.discount),
           isFirst: unroll['is_first'] as Tensor,
           advantages: value('advantages'),

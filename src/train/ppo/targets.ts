@@ -8,6 +8,7 @@ import {
   normalizeRewards,
 } from '../../objectives/index.ts';
 import { applyPolicy, policySpecs, type Agent } from '../agent.ts';
+import { finalValueSpecs, withFinalValues } from '../truncation.ts';
 
 /** Named state of the reward scale: it goes in and comes out of every unroll. */
 export const REWARD_SCALE = ['running', 'mean', 'variance', 'count'] as const;
@@ -25,6 +26,7 @@ export function targetsGraph(agent: Agent, config: PpoConfig, time: number, batc
     action: tensorSpec([time, batch], 'int64'),
     behaviour_logits: tensorSpec([time, batch, agent.numActions]),
     baseline: tensorSpec([time, batch]),
+    ...finalValueSpecs(agent, time, batch),
     'scale/running': tensorSpec([batch]),
     'scale/mean': tensorSpec([]),
     'scale/variance': tensorSpec([]),
@@ -58,7 +60,7 @@ export function targetsGraph(agent: Agent, config: PpoConfig, time: number, batc
     const values = value('baseline');
     const advantages = generalizedAdvantages(
       {
-        rewards: scaled.rewards,
+        rewards: withFinalValues(scaled.rewards, all, config.discount),
         discounts: value('all_is_first').slice(0, 1).logicalNot().to('float32').mul(config.discount),
         values,
         bootstrapValue,
