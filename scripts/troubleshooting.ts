@@ -26,6 +26,8 @@ const FAMILIES: Readonly<Record<string, string>> = {
   NUMERICS: 'Numbers',
   RUN: 'Runs',
   EVALUATE: 'Evaluation',
+  COMPARE: 'Evaluation',
+  STATISTICS: 'Evaluation',
   SWEEP: 'Sweeps',
   SETUP: 'Set-up',
   PYTHON: 'Calls into Python',

@@ -301,6 +301,7 @@ export {
   type ObjectiveContext,
   type ObjectiveResult,
 } from './objectives/index.ts';
+export { compare, type CompareOptions, type CompareReport } from './compare/index.ts';
 export {
   closePython,
   keywords,

@@ -28,6 +28,7 @@ export type {
   TransposedOptions,
   WindowOptions,
 } from './graph/index.ts';
+export type { CompareNote, ComparePair, CompareRow, GapRow, Interval } from './compare/index.ts';
 export type { EvaluationRequest, Protocol, Split, StateHandling } from './evaluate/index.ts';
 export type {
   Estimate,

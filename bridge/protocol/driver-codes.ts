@@ -47,6 +47,26 @@ export const driverCodes = {
     meaning: "What an evaluation asks for does not fit the run's environment, levels or core.",
     remedy: 'Correct the part that the message names.',
   },
+  COMPARE_RUNS: {
+    meaning: 'Runs cannot be compared: of different games or options, or one of them named twice.',
+    remedy: 'Compare runs of one environment.',
+  },
+  COMPARE_NO_EVALUATION: {
+    meaning: 'A run has no evaluation that can be compared.',
+    remedy: 'Run "srwm evaluate" on it first.',
+  },
+  COMPARE_SPLITS: {
+    meaning: 'Evaluations have no split in common that was played in the same way on the same levels.',
+    remedy: 'Evaluate the runs with the same splits and ways of playing.',
+  },
+  COMPARE_FEW_SEEDS: {
+    meaning: 'Too few runs differ only by their seed for an interval over seeds.',
+    remedy: 'Train more seeds of the same configuration: "srwm sweep".',
+  },
+  STATISTICS_FAILED: {
+    meaning: 'The Python process that resamples for intervals failed.',
+    remedy: 'Run "srwm setup"; report the message if it stays.',
+  },
   SWEEP_INVALID: {
     meaning: 'What was given is no sweep.',
     remedy:

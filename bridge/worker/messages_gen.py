@@ -672,6 +672,11 @@ REMEDIES: dict[str, str] = {
     'PYTHON_CLOSED': 'Await every call before the end of its "await using" and before closePython().',
     'PYTHON_START': 'Run "srwm doctor" to see what is missing.',
     'EVALUATE_PLAN': 'Correct the part that the message names.',
+    'COMPARE_RUNS': 'Compare runs of one environment.',
+    'COMPARE_NO_EVALUATION': 'Run "srwm evaluate" on it first.',
+    'COMPARE_SPLITS': 'Evaluate the runs with the same splits and ways of playing.',
+    'COMPARE_FEW_SEEDS': 'Train more seeds of the same configuration: "srwm sweep".',
+    'STATISTICS_FAILED': 'Run "srwm setup"; report the message if it stays.',
     'SWEEP_INVALID': (
         'Write defineSweep({ runs: { name: presets.tiny() }, grid: { key: [values] }, seeds: [1, 2, 3] }).'
     ),

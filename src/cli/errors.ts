@@ -10,6 +10,7 @@ const exitCodes: Readonly<Record<string, ExitCode>> = {
   CONFIG: 2,
   SWEEP: 2,
   EVALUATE: 2,
+  COMPARE: 2,
   SETUP: 3,
 };
 const exceptions: Readonly<Record<string, ExitCode>> = { CLI_INTERRUPTED: 130, CLI_INTERNAL: 1 };

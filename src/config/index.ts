@@ -13,3 +13,4 @@ export { presetList, presetNamed, presetRows, type Preset } from './presets.ts';
 export { parseAssignment, resolveConfig, type ResolvedConfig } from './resolve.ts';
 export { configSchema } from './schema.ts';
 export type * from './schema.ts';
+export { RUNS, SIGNIFICANCE, statistics } from './statistics.ts';

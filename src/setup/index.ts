@@ -10,6 +10,7 @@ import { findPlaces, type ProcessEnvironment } from './places.ts';
 import { toolsOf, type Goal, type Step, type StepName } from './step.ts';
 import { clearTheWay, venvStep } from './venv-step.ts';
 
+export { pythonEnvironment } from './child.ts';
 export { examine, type Check, type Examination } from './doctor.ts';
 export { packageFolder, projectFolder, cacheFolder, type ProcessEnvironment } from './places.ts';
 export type { StepName } from './step.ts';

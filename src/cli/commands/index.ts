@@ -1,6 +1,7 @@
 /** The commands, in the order of the help. A new one is its file and its two lines here. */
 import type { Command } from '../command.ts';
 import { bench } from './bench.ts';
+import { compare } from './compare.ts';
 import { describe } from './describe.ts';
 import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   train,
   resume,
   evaluate,
+  compare,
   sweep,
   bench,
 ];
