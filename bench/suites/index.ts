@@ -5,6 +5,7 @@ import { roundTripRow, shareRow } from './bridge.ts';
 import { CORES } from '../program.ts';
 import { endToEndRow, srwmOverFeedForwardRow } from './end-to-end.ts';
 import { procgenRow } from './environment.ts';
+import { ledgerRow } from './evaluate.ts';
 import { readyRow } from './graph.ts';
 import { grpcRow } from './grpc.ts';
 import { overheadRow } from './overhead.ts';
@@ -56,6 +57,7 @@ export const suites = {
     { name: 'end_to_end/feed_forward', measure: (bench: Bench) => endToEndRow(bench, 'feed_forward') },
     { name: 'end_to_end/srwm', measure: (bench: Bench) => endToEndRow(bench, 'srwm') },
     { name: 'end_to_end/srwm_over_feed_forward', measure: srwmOverFeedForwardRow },
+    { name: 'evaluate/ledger', measure: ledgerRow },
     ...rivalCases.map((one) => ({ name: one.name, measure: (bench: Bench) => rivalRow(bench, one) })),
   ],
 } as const satisfies Record<string, readonly Measurement[]>;

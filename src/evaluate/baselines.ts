@@ -2,7 +2,7 @@
 import type { EvaluationReport, LevelRow } from '../metrics/index.ts';
 import { withPool, type Arena } from './arena.ts';
 import { playBlind, searchBlind, type BlindArena, type Distribution } from './blind.ts';
-import type { PlannedSplit } from './protocols.ts';
+import { wholeGames, type PlannedSplit } from './protocols.ts';
 import { levelRows } from './results.ts';
 
 export interface BaselineOptions extends Arena {
@@ -28,7 +28,7 @@ export async function playBaselines(options: BaselineOptions): Promise<{
   const search = await withPool(
     options,
     'train/search',
-    blindSearch.candidates,
+    wholeGames(blindSearch.candidates, options.games),
     options.split.range,
     ({ name, numEnvs }) =>
       searchBlind(arenaOf(options, name, numEnvs), blindSearch.rounds, blindSearch.episodes),

@@ -1,6 +1,7 @@
 /** Evaluation of an agent on training and unseen levels, beside policies that never look. */
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import type { Episode } from '../../bridge/protocol/messages.ts';
+import type { Config } from '../config/index.ts';
 import {
   normalizationOf,
   type EvaluationRecord,
@@ -14,7 +15,13 @@ import { playBaselines } from './baselines.ts';
 import { CHUNK, playEpisodes } from './episodes.ts';
 import { playLedger } from './ledger.ts';
 import { withStateReset } from './policies.ts';
-import { hasLevels, type EvaluationPlan, type LevelRange, type PlannedSplit } from './protocols.ts';
+import {
+  hasLevels,
+  wholeGames,
+  type EvaluationPlan,
+  type LevelRange,
+  type PlannedSplit,
+} from './protocols.ts';
 import { gameResults, levelRows } from './results.ts';
 
 export interface EvaluationOptions extends Arena {
@@ -32,15 +39,13 @@ export interface EvaluationOptions extends Arena {
 export async function evaluate(options: EvaluationOptions): Promise<EvaluationRecord> {
   const { config, plan } = options;
   const agent = playedAgent(options);
-  const rows: Record<string, readonly LevelRow[]> = {};
-  const ranges: Record<string, LevelRange | null> = {};
-  for (const split of plan.splits) {
-    for (const play of plan.play) {
-      const name = `${split.name}/${play}`;
-      rows[name] = levelRows(await playSplit({ ...options, agent }, split, play));
-      ranges[name] = playedRange(plan, split);
-    }
-  }
+  const rows =
+    plan.protocol === 'ledger'
+      ? await playLedgers({ ...options, agent })
+      : await playSplits({ ...options, agent });
+  const ranges = Object.fromEntries(
+    passesOf(plan).map(({ name, split }) => [name, playedRange(plan, split)]),
+  );
   const { environment, evaluation } = config;
   const mode = environment.kind === 'procgen' ? environment.distributionMode : null;
   const normalization = normalizationOf(mode, evaluation.normalization);
@@ -50,7 +55,7 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
         ...options,
         numActions: agent.numActions,
         games: gamesOf(options),
-        numEnvs: plan.protocol === 'paper' ? evaluation.numEnvs : plan.numEnvs,
+        numEnvs: wholeGames(evaluation.numEnvs, gamesOf(options)),
         episodes: plan.episodes,
         split: { name: 'train', range },
       })
@@ -91,22 +96,49 @@ function playedAgent({ agent, plan, config }: EvaluationOptions): Agent {
   return plan.state === 'carry' ? agent : withStateReset(agent, config.train.unrollLength);
 }
 
-function playSplit(options: EvaluationOptions, split: PlannedSplit, play: Play): Promise<readonly Episode[]> {
+/** Every way of playing every split, by the name of its result. */
+function passesOf({ splits, play }: EvaluationPlan) {
+  return splits.flatMap((split) => play.map((way) => ({ name: `${split.name}/${way}`, split, play: way })));
+}
+
+type Rows = Record<string, readonly LevelRow[]>;
+
+/** Game by game, each in all slots: a game of long episodes would leave those of the others idle. */
+async function playLedgers(options: EvaluationOptions): Promise<Rows> {
   const { plan, config } = options;
-  const name = `${split.name}/${play}`;
-  return withPool(options, name, plan.numEnvs, split.range, async (pool) => {
-    if (plan.protocol !== 'ledger') return playInSequence(options, pool, name, play);
-    const { start, count } = playedRange(plan, split) as LevelRange;
-    const { episodes } = await playLedger({
-      ...options,
-      pool,
-      levels: Array.from({ length: count }, (_, index) => start + index),
-      play,
-      seed: config.seed,
-      maxEpisodeSteps: config.evaluation.maxEpisodeSteps,
+  const rows: Record<string, LevelRow[]> = {};
+  const environment = config.environment as Extract<Config['environment'], { kind: 'procgen' }>;
+  for (const game of environment.games) {
+    const alone = { ...options, config: { ...config, environment: { ...environment, games: [game] } } };
+    await withPool(alone, `ledger/${game}`, plan.numEnvs, null, async (pool) => {
+      for (const { name, split, play } of passesOf(plan)) {
+        const { start, count } = playedRange(plan, split) as LevelRange;
+        const levels = Array.from({ length: count }, (_, index) => start + index);
+        const { maxEpisodeSteps } = config.evaluation;
+        const { episodes } = await playLedger({
+          ...options,
+          pool,
+          levels,
+          play,
+          seed: config.seed,
+          maxEpisodeSteps,
+        });
+        rows[name] = [...(rows[name] ?? []), ...levelRows(episodes)];
+      }
     });
-    return episodes;
-  });
+  }
+  return rows;
+}
+
+async function playSplits(options: EvaluationOptions): Promise<Rows> {
+  const rows: Rows = {};
+  for (const { name, split, play } of passesOf(options.plan)) {
+    const played = await withPool(options, name, options.plan.numEnvs, split.range, (pool) =>
+      playInSequence(options, pool, name, play),
+    );
+    rows[name] = levelRows(played);
+  }
+  return rows;
 }
 
 /** A ledger plays the whole split, or its first levels where it has no end or fewer were asked for. */

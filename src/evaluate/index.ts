@@ -1,4 +1,6 @@
 /** Evaluation of agents, and of policies that never look. */
+export { withPool, type Arena } from './arena.ts';
+export { playLedger, type LedgerOptions } from './ledger.ts';
 export { evaluate, type EvaluationOptions } from './evaluate.ts';
 export {
   hasLevels,

@@ -69,6 +69,8 @@ export function planEvaluation(config: Config, request: EvaluationRequest): Eval
   const splits = names.map((name) => ({ name, range: rangeOf(name, config) }));
   const games = environment.kind === 'procgen' ? environment.games.length : 1;
   const wanted = protocol === 'paper' ? games : (request.numEnvs ?? evaluation.numEnvs);
+  // A ledger plays game by game; otherwise all games play at once, each in as many slots.
+  const numEnvs = protocol === 'ledger' ? wanted : wholeGames(wanted, games);
   return {
     protocol,
     splits,
@@ -76,9 +78,14 @@ export function planEvaluation(config: Config, request: EvaluationRequest): Eval
     isCapped: request.episodes !== undefined,
     play: request.play ?? (protocol === 'paper' ? ['greedy'] : evaluation.play),
     state: request.state ?? evaluation.state,
-    numEnvs: Math.max(games, Math.floor(wanted / games) * games),
+    numEnvs,
     warnings: splits.flatMap(({ name, range }) => overlap(name, range, environment)),
   };
+}
+
+/** As many slots as are wanted, each game having as many: at least one. */
+export function wholeGames(wanted: number, games: number): number {
+  return Math.max(games, Math.floor(wanted / games) * games);
 }
 
 /** Exploration mode has one fixed level a game, which is ProcGen's to know. */

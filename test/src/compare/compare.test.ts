@@ -109,15 +109,13 @@ describe.skipIf(python === null)(`comparing (${needsPython})`, { timeout: 60_000
     const parent = parentFolder();
     const seeds = [1, 2, 3, 4, 5];
     const group = (name: string, shift: number, count: number, rate: string) =>
-      seeds
-        .slice(0, count)
-        .map((seed) =>
-          makeRun(parent, `${name}-seed=${seed}`, {
-            seed,
-            shift: shift + 0.1 * seed,
-            sets: [`train.learningRate=${rate}`],
-          }),
-        );
+      seeds.slice(0, count).map((seed) =>
+        makeRun(parent, `${name}-seed=${seed}`, {
+          seed,
+          shift: shift + 0.1 * seed,
+          sets: [`train.learningRate=${rate}`],
+        }),
+      );
     const folders = [
       ...group('fast', 2, 5, '0.001'),
       ...group('slow', 0, 5, '0.002'),

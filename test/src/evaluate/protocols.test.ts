@@ -21,8 +21,9 @@ describe('a plan', () => {
       { name: 'train', range: { start: 0, count: 200 } },
       { name: 'unseen', range: { start: 1000, count: 200 } },
     ]);
-    // A multiple of the six games.
-    expect(plan.numEnvs).toBe(48);
+    // Game by game; whole episodes of six games at once need a multiple of six.
+    expect(plan.numEnvs).toBe(50);
+    expect(planEvaluation(easy, { protocol: 'episodes' }).numEnvs).toBe(48);
   });
 
   test("is the released code's test with the protocol of the paper: one slot a game, greedy, three test splits", () => {
