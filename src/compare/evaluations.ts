@@ -6,7 +6,7 @@ import type { Config } from '../config/index.ts';
 import type { EvaluationRecord } from '../metrics/index.ts';
 import { readRecord } from '../train/index.ts';
 
-/** A run with the newest of its evaluations that can be compared. */
+/** A run with what its newest checkpoint was evaluated on; of a split that was played twice, the later. */
 export interface EvaluatedRun {
   readonly folder: string;
   readonly config: Config;
@@ -28,8 +28,12 @@ export function evaluatedRun(folder: string, wanted: Wanted): EvaluatedRun {
     ({ protocol, state }) => state === wanted.state && protocol === wanted.protocol,
   );
   const newest = Math.max(...found.map(({ update }) => update));
-  const evaluation = found.findLast(({ update }) => update === newest);
-  if (evaluation !== undefined) return { folder, config, evaluation };
+  const latest = found.filter(({ update }) => update === newest);
+  const evaluation = latest.at(-1);
+  if (evaluation !== undefined) {
+    const rows = Object.assign({}, ...latest.map((one) => one.rows)) as EvaluationRecord['rows'];
+    return { folder, config, evaluation: { ...evaluation, rows } };
+  }
   throw new SrwmError(
     'COMPARE_NO_EVALUATION',
     `compare: "${folder}" must hold an evaluation by the protocol ${wanted.protocol} with its core state handled as "${wanted.state}", but has none.`,

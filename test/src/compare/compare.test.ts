@@ -240,6 +240,21 @@ describe('comparing refuses, before anything starts,', () => {
     expect(refusal([one], { splits: ['test-1'] }).message).toMatch(/in common \(test-1\)/);
   });
 
+  test('nothing where splits come from several evaluations of the same checkpoint; an older checkpoint is not used', () => {
+    const parent = parentFolder();
+    const [one, other] = [makeRun(parent, 'one'), makeRun(parent, 'other', { seed: 2 })];
+    const file = path.join(one, 'evaluations', '100.json');
+    const whole = JSON.parse(readFileSync(file, 'utf8')) as EvaluationRecord;
+    const { 'train/greedy': train, ...rest } = whole.rows as Record<string, readonly LevelRow[]>;
+    const write = (name: string, changes: object) =>
+      writeFileSync(path.join(one, 'evaluations', name), JSON.stringify({ ...whole, ...changes }));
+    write('100.json', { rows: rest });
+    write('100-later.json', { rows: { 'train/greedy': train } });
+    write('90.json', { update: 90, rows: { 'test-1/greedy': train } });
+    expect(planComparison([one, other], {}).splits).toEqual(['unseen/greedy', 'train/greedy']);
+    expect(refusal([one], { splits: ['test-1'] })).toMatchObject({ code: 'COMPARE_SPLITS' });
+  });
+
   test('on the command line as well, with exit code 2', async () => {
     const parent = parentFolder();
     const [one, none] = [makeRun(parent, 'one'), makeRun(parent, 'none', { evaluation: null })];
