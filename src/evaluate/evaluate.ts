@@ -103,31 +103,37 @@ function passesOf({ splits, play }: EvaluationPlan) {
 
 type Rows = Record<string, readonly LevelRow[]>;
 
-/** Game by game, each in all slots: a game of long episodes would leave those of the others idle. */
+/**
+ * Game by game, each in all slots: a game of long episodes would leave those of the others idle. Levels of all splits go
+ * into one ledger: its end, where slots wait for the longest episode, comes once.
+ */
 async function playLedgers(options: EvaluationOptions): Promise<Rows> {
   const { plan, config } = options;
-  const rows: Record<string, LevelRow[]> = {};
   const environment = config.environment as Extract<Config['environment'], { kind: 'procgen' }>;
+  const { maxEpisodeSteps } = config.evaluation;
+  const all = [...new Set(plan.splits.flatMap((split) => levelsOf(plan, split)))];
+  const rows = new Map<string, LevelRow[]>(passesOf(plan).map(({ name }) => [name, []]));
   for (const game of environment.games) {
     const alone = { ...options, config: { ...config, environment: { ...environment, games: [game] } } };
     await withPool(alone, `ledger/${game}`, plan.numEnvs, null, async (pool) => {
-      for (const { name, split, play } of passesOf(plan)) {
-        const { start, count } = playedRange(plan, split) as LevelRange;
-        const levels = Array.from({ length: count }, (_, index) => start + index);
-        const { maxEpisodeSteps } = config.evaluation;
-        const { episodes } = await playLedger({
-          ...options,
-          pool,
-          levels,
-          play,
-          seed: config.seed,
-          maxEpisodeSteps,
-        });
-        rows[name] = [...(rows[name] ?? []), ...levelRows(episodes)];
+      for (const play of plan.play) {
+        const ledger = { ...options, pool, levels: all, play, seed: config.seed, maxEpisodeSteps };
+        const { episodes } = await playLedger(ledger);
+        const played = new Map(levelRows(episodes).map((row) => [row.level, row]));
+        for (const split of plan.splits) {
+          const own = levelsOf(plan, split).map((level) => played.get(level) as LevelRow);
+          rows.get(`${split.name}/${play}`)?.push(...own);
+        }
       }
     });
   }
-  return rows;
+  return Object.fromEntries(rows);
+}
+
+/** In their order. */
+function levelsOf(plan: EvaluationPlan, split: PlannedSplit): number[] {
+  const { start, count } = playedRange(plan, split) as LevelRange;
+  return Array.from({ length: count }, (_, index) => start + index);
 }
 
 async function playSplits(options: EvaluationOptions): Promise<Rows> {

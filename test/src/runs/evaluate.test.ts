@@ -22,7 +22,7 @@ const options = { places, baselines: false, signal: new AbortController().signal
 
 test.skipIf(python === null)(
   `an evaluation in the middle of a run changes nothing of it (${needsPython})`,
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const [whole, half] = [newFolder(), newFolder()];
     const expected = await startSmall(tiny(...SMALL), whole);
