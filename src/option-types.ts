@@ -75,6 +75,13 @@ export type {
 export type {
   Checkpointed,
   ComputeInputs,
+  CurriculumChoice,
+  CurriculumInput,
+  Json,
+  LevelQueue,
+  LevelReplayOptions,
+  LevelReplayState,
+  ScoredEpisode,
   ComputeOptions,
   Debugged,
   Evaluated,

@@ -314,6 +314,10 @@ export const errorCodes = {
     meaning: 'A run was trained with parts of a file, and that file is gone or has changed.',
     remedy: 'Put the file back: the run holds a copy of it.',
   },
+  RUN_CURRICULUM: {
+    meaning: 'A curriculum failed, or chose what no slot can play.',
+    remedy: 'Mend the function that was given to curriculum(...).',
+  },
   RUN_SCRIPT: {
     meaning: "The function of a person's own .ts file failed.",
     remedy: 'Look at the line that the message names.',

@@ -639,6 +639,7 @@ REMEDIES: dict[str, str] = {
     'RUN_UNWRITABLE': 'Choose another --run directory or free some disk space.',
     'RUN_ABANDONED': 'Iterate it to its end, or stop it with a signal.',
     'RUN_OWN_PARTS': 'Put the file back: the run holds a copy of it.',
+    'RUN_CURRICULUM': 'Mend the function that was given to curriculum(...).',
     'RUN_SCRIPT': 'Look at the line that the message names.',
     'RUN_EVALUATION': 'Raise evaluation.maxEpisodeSteps, or look at what the agent does.',
     'RUN_CHECKPOINT': 'Resume from an older checkpoint.',

@@ -56,13 +56,15 @@ export async function* ppo(settings: PpoLoop): AsyncGenerator<Update, LoopEnd> {
 }
 
 function split<S extends LoopParts>(who: string, settings: S) {
-  const { encoder, core, policy, loss, gradients, signal, onDebug, onWarning, ...rest } = settings;
+  const { encoder, core, policy, loss, gradients, curriculum, signal, onDebug, onWarning, ...rest } =
+    settings;
   const own: OwnParts = {
     ...(encoder !== undefined && { encoder }),
     ...(core !== undefined && { core }),
     ...(policy !== undefined && { policy }),
     ...(loss !== undefined && { loss }),
     ...(gradients !== undefined && { gradients }),
+    ...(curriculum !== undefined && { curriculum }),
   };
   return {
     own: requireOwnParts(own, `${who}({...})`),

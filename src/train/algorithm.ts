@@ -30,6 +30,11 @@ export interface Algorithm {
   prepare(fresh: boolean): Promise<void>;
   /** What must see the core state behind the unroll, and the parameters that collected it, before either moves on. */
   begin(context: UnrollContext): Promise<void>;
+  /**
+   * |A_t| of every step, [T, B], with A_t the advantage before any normalisation: how wrong the values were. Only a
+   * curriculum asks for it, behind `begin`.
+   */
+  scores(context: UnrollContext): Promise<readonly number[]>;
   /** Every update that the unroll is good for, one by one. */
   learn(context: UnrollContext): AsyncIterable<AlgorithmUpdate>;
 }

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
+import type { CurriculumState } from './curriculum-runner.ts';
 import { writeWhole } from './run-directory.ts';
 import type { Session } from './session.ts';
 
@@ -31,6 +32,8 @@ export interface Counters {
   readonly envSteps: number;
   readonly seconds: number;
   readonly recentReturns: readonly number[];
+  /** Of a run with a curriculum. */
+  readonly curriculum?: CurriculumState;
   readonly returnsByGame: Readonly<Record<string, readonly number[]>>;
 }
 

@@ -1,5 +1,5 @@
 /** Updates on some env columns of an unroll: the choice is an input of the graph, the data stays where it is. */
-import { hostTensor, type HostTensor } from '../../bridge/client/index.ts';
+import { hostTensor, toTypedArray, type HostTensor } from '../../bridge/client/index.ts';
 import { indexSelect, tensorSpec, type Tensor } from '../graph/index.ts';
 
 /** The graph input that holds the chosen columns, or none when an update takes all of them. */
@@ -26,4 +26,9 @@ export function columnTensor(columns: readonly number[]): HostTensor {
 /** Consecutive groups of `size`. */
 export function chunks<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: items.length / size }, (_, i) => items.slice(i * size, (i + 1) * size));
+}
+
+/** The numbers of a tensor that the worker returned. */
+export function numbersOf(tensor: HostTensor | undefined): readonly number[] {
+  return tensor === undefined ? [] : Array.from(toTypedArray(tensor), Number);
 }

@@ -13,6 +13,21 @@ export {
 } from './agent.ts';
 export { burnInGraph } from './burn-in.ts';
 export { requireCheckpoint, restoreCheckpoint, type Checkpoint } from './checkpoints.ts';
+export {
+  curriculum,
+  type Curriculum,
+  type CurriculumChoice,
+  type CurriculumInput,
+  type Json,
+  type LevelQueue,
+  type ScoredEpisode,
+} from './curriculum.ts';
+export {
+  prioritizedLevelReplay,
+  replayProbabilities,
+  type LevelReplayOptions,
+  type LevelReplayState,
+} from './level-replay.ts';
 export { Collector } from './collector.ts';
 export { openPool, poolSpec, type OpenPool } from './environment.ts';
 export { numValuesOf, slotTasks } from './tasks.ts';

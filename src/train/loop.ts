@@ -2,6 +2,7 @@
 import type { Config } from '../config/index.ts';
 import { checkLoss } from '../graph/index.ts';
 import { latestCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoints.ts';
+import { CurriculumRunner, type CurriculumState } from './curriculum-runner.ts';
 import type { Debugged, RunEnd, RunEvent, Update, Warned } from './events.ts';
 import { makeParts, type Parts } from './parts.ts';
 import { Progress } from './progress.ts';
@@ -31,6 +32,7 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
   if (checkpoint !== null) await restoreCheckpoint(session, checkpoint, parts.contents);
   for (const graph of parts.graphs) run.writeGraph(graph);
   const progress = new Progress(config, parts, checkpoint?.counters ?? null, session);
+  progress.curriculum = runnerOf(options, parts, checkpoint?.counters.curriculum ?? null);
   run.dropRowsBeyond(progress.updates);
   for (const graph of parts.algorithm.graphs) {
     if (graph.spec.outputs.some(({ name }) => name === 'loss')) warnings.push(...checkLoss(graph, 'loss'));
@@ -76,6 +78,7 @@ export async function* updateLoop(
   const { session, config, stop } = options;
   const parts = await makeParts(session, config, options.places, true, options.own);
   const progress = new Progress(config, parts, null, session);
+  progress.curriculum = runnerOf(options, parts, null);
   while (progress.envSteps < config.train.totalEnvSteps && !stop.aborted) {
     for await (const event of unrollAndLearn(parts, config, progress)) {
       if (event.type === 'update') yield event;
@@ -86,6 +89,23 @@ export async function* updateLoop(
   return progress.endEvent('');
 }
 
+function runnerOf(
+  { session, config, own }: Omit<LoopOptions, 'run'>,
+  { pool }: Parts,
+  kept: CurriculumState | null,
+): CurriculumRunner | null {
+  if (own?.curriculum === undefined) return null;
+  const { name, games } = pool;
+  return new CurriculumRunner({
+    session,
+    curriculum: own.curriculum,
+    pool: name,
+    games,
+    seed: config.seed,
+    kept,
+  });
+}
+
 async function* unrollAndLearn(
   { collector, algorithm, learner, pool }: Parts,
   config: Config,
@@ -94,6 +114,7 @@ async function* unrollAndLearn(
   const unrollIndex = progress.unrolls;
   const envStepsBefore = progress.envSteps;
   const behaviourVersion = learner.version;
+  await progress.curriculum?.choose(unrollIndex);
   const unroll = await collector.collect(randomKey(config.seed, 'actions', unrollIndex));
   progress.collected(unroll, pool.numEnvs * config.train.unrollLength);
   for (const { code, message } of unroll.faults) yield { type: 'warning', code, message };
@@ -108,6 +129,10 @@ async function* unrollAndLearn(
       behaviourSet: learner.set,
     };
     await algorithm.begin(context);
+    if (progress.curriculum !== null) {
+      const scores = await algorithm.scores(context);
+      await progress.curriculum.collected(unroll.episodes, scores, context.unroll.isFirst);
+    }
     for await (const update of algorithm.learn(context)) {
       progress.watch.add('learn', update.learnSeconds);
       yield* seen.splice(0);

@@ -3,6 +3,7 @@ import { SrwmError } from '../../bridge/protocol/errors.ts';
 import { shown } from '../graph/index.ts';
 import type { Encoder, PolicyDefinition, SequenceCore } from '../models/index.ts';
 import type { Objective } from '../objectives/index.ts';
+import type { Curriculum } from './curriculum.ts';
 import type { GradientTransform } from './gradient-transform.ts';
 
 /** Each replaces what the configuration says of it. */
@@ -17,6 +18,8 @@ export interface OwnParts {
   readonly loss?: Objective;
   /** What becomes of the gradients before they are clipped and the optimizer steps. */
   readonly gradients?: GradientTransform;
+  /** Which levels slots play next, chosen before each unroll. */
+  readonly curriculum?: Curriculum;
 }
 
 export const OWN_PARTS = [
@@ -25,6 +28,7 @@ export const OWN_PARTS = [
   'policy',
   'loss',
   'gradients',
+  'curriculum',
 ] as const satisfies (keyof OwnParts)[];
 
 /** The names of the parts that are there. */
@@ -56,5 +60,6 @@ export function requireOwnParts(own: OwnParts, who: string): OwnParts {
   needs('core', typeof own.core?.apply === 'function', 'made by stepCore(...) or { stateShapes, apply }');
   needs('loss', typeof own.loss?.compute === 'function', 'made by objective(name, ...)');
   needs('gradients', typeof own.gradients?.graphFor === 'function', 'made by gradientTransform(name, ...)');
+  needs('curriculum', typeof own.curriculum?.next === 'function', 'made by curriculum(name, ...)');
   return own;
 }

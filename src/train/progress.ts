@@ -2,6 +2,7 @@
 import type { Config } from '../config/index.ts';
 import { RecentReturns, ReturnsByGame, Stopwatch } from '../metrics/index.ts';
 import type { Counters } from './checkpoints.ts';
+import type { CurriculumRunner } from './curriculum-runner.ts';
 import type { RunEnd, RunEvent, Update } from './events.ts';
 import { SET, type Parts } from './parts.ts';
 import type { Session } from './session.ts';
@@ -22,6 +23,7 @@ export class Progress {
   updates: number;
   unrolls: number;
   envSteps: number;
+  curriculum: CurriculumRunner | null = null;
   readonly watch = new Stopwatch();
   readonly #config: Config;
   readonly #parts: Parts;
@@ -67,6 +69,7 @@ export class Progress {
       seconds,
       recentReturns: this.#returns.values,
       returnsByGame: this.#returnsByGame.values,
+      ...(this.curriculum && { curriculum: this.curriculum.kept }),
     };
   }
 

@@ -1,16 +1,17 @@
 /** IMPALA: each column of an unroll is learnt from once, in groups of `batchSize`. */
 import type { Config, ImpalaConfig } from '../../config/index.ts';
 import type { Objective } from '../../objectives/index.ts';
-import type { Agent } from '../agent.ts';
+import { stateNames, type Agent } from '../agent.ts';
 import { learningRateAt, type Algorithm, type UnrollContext } from '../algorithm.ts';
 import { BurnIn } from '../burn-in.ts';
-import { chunks, columnTensor } from '../columns.ts';
+import { chunks, columnTensor, numbersOf } from '../columns.ts';
 import type { Learner } from '../learner.ts';
 import { frame, handle, type Session } from '../session.ts';
 import { slotTasks } from '../tasks.ts';
 import { impalaObjective } from './objective.ts';
 import { PopArt } from './popart.ts';
 import { finalValueInputs } from '../truncation.ts';
+import { impalaScoresGraph } from './scores.ts';
 
 export function impalaAlgorithm(
   session: Session,
@@ -41,6 +42,24 @@ export function impalaAlgorithm(
       await popArt?.prepare(fresh);
     },
     begin: () => Promise.resolve(),
+    async scores({ unroll, behaviourSet }) {
+      const scoring = impalaScoresGraph(agent, config, unrollLength, numEnvs);
+      const [magnitudes] = await session.run(scoring, {
+        set: behaviourSet,
+        inputs: {
+          all_observations: handle(unroll.observation),
+          all_rewards: handle(unroll.reward),
+          all_is_first: handle(unroll.isFirst),
+          baseline: handle(unroll.baseline),
+          ...finalValueInputs(agent, unroll),
+          ...Object.fromEntries(
+            stateNames(agent).map((name) => [`state/${name}`, handle(`train/state/${name}`)]),
+          ),
+        },
+        fetch: ['magnitudes'],
+      });
+      return numbersOf(magnitudes);
+    },
     async *learn({ initialState, unroll }: UnrollContext) {
       const state = await warmUp.warm(learner.set, unroll, initialState);
       const inputs = {

@@ -4,13 +4,14 @@ import type { Objective } from '../../objectives/index.ts';
 import { stateNames, type Agent } from '../agent.ts';
 import { learningRateAt, type Algorithm, type UnrollContext } from '../algorithm.ts';
 import { BurnIn } from '../burn-in.ts';
-import { chunks, columnTensor } from '../columns.ts';
+import { chunks, columnTensor, numbersOf } from '../columns.ts';
 import type { Learner } from '../learner.ts';
 import { frame, handle, type Session } from '../session.ts';
 import { permutation, randomKey } from '../streams.ts';
 import { ppoObjective } from './objective.ts';
 import { freshScaleGraph, REWARD_SCALE, targetsGraph } from './targets.ts';
 import { finalValueInputs } from '../truncation.ts';
+import { ppoScoresGraph } from './scores.ts';
 
 const TARGETS = {
   advantages: 'ppo/advantages',
@@ -64,6 +65,12 @@ export function ppoAlgorithm(
       if (fresh) await session.run(freshScaleGraph(numEnvs), { store: SCALE });
     },
     begin: computeTargets,
+    async scores({ unroll }) {
+      const inputs = { targets: handle(TARGETS.targets), baseline: handle(unroll.baseline) };
+      const graph = ppoScoresGraph(unrollLength, numEnvs);
+      const [magnitudes] = await session.run(graph, { inputs, fetch: ['magnitudes'] });
+      return numbersOf(magnitudes);
+    },
     async *learn({ unrollIndex, envStepsBefore, initialState, unroll }: UnrollContext) {
       const learningRate = learningRateAt(train, envStepsBefore);
       const inputs = {
