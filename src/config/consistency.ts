@@ -26,6 +26,7 @@ export function checkTogether(
     ...batchFaults(config),
     ...burnInFaults(config, ownCore),
     ...popArtFaults(config, ownParts),
+    ...curriculumFaults(config, ownParts),
     ...model,
     ...gameConflicts(config),
   ];
@@ -92,6 +93,16 @@ function* popArtFaults({ algorithm }: Config, ownParts: readonly string[]): Iter
       keys: ['algorithm.valueScale.kind'],
     };
   }
+}
+
+/** Scores of levels are made of values, which under PopArt are in units of their own. */
+function* curriculumFaults({ algorithm }: Config, ownParts: readonly string[]): Iterable<Conflict> {
+  if (!ownParts.includes('curriculum') || algorithm.kind !== 'impala') return;
+  if (algorithm.valueScale.kind === 'none') return;
+  yield {
+    text: 'algorithm.valueScale.kind must be none with a curriculum, whose scores are in the units of rewards, got popart',
+    keys: ['algorithm.valueScale.kind'],
+  };
 }
 
 function* modelFaults({ model, environment }: Config): Iterable<Conflict> {

@@ -9,7 +9,7 @@ import { needsPython, python, root } from '../bridge/start-worker.ts';
 
 const PAGES = ['docs/writing-a-model.md', 'docs/coming-from-pytorch.md'];
 /** The front page trains into the reader's folder: its code is only checked. */
-const CHECKED = [...PAGES, 'README.md'];
+const CHECKED = [...PAGES, 'README.md', 'docs/environments.md'];
 
 /** Lines keep their numbers, so that a fault names the line of the page. */
 function programOf(page: string): string {
