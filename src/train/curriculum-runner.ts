@@ -147,7 +147,7 @@ function requireChoice(name: string, choice: unknown, numEnvs: number): void {
   if (!Array.isArray(queues) || state === undefined) {
     throw refusal(name, `must return { state, queues }, got ${JSON.stringify(choice) ?? typeof choice}`);
   }
-  if (JSON.stringify(JSON.parse(JSON.stringify(state))) !== JSON.stringify(state) || hasNonFinite(state)) {
+  if (!survivesJson(state)) {
     throw refusal(
       name,
       'must return a state of finite numbers, texts, booleans, lists and plain objects, which checkpoints keep',
@@ -165,10 +165,13 @@ function requireChoice(name: string, choice: unknown, numEnvs: number): void {
   }
 }
 
-/** What JSON turns into null without a word. */
-function hasNonFinite(value: unknown): boolean {
-  if (typeof value === 'number') return !Number.isFinite(value);
-  return typeof value === 'object' && value !== null && Object.values(value).some(hasNonFinite);
+/** Whether JSON gives a value back as it is: NaN becomes null there, a Map an empty object, undefined nothing. */
+function survivesJson(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
+  if (Array.isArray(value)) return value.every(survivesJson);
+  const isPlain = typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype;
+  return isPlain && Object.values(value as object).every(survivesJson);
 }
 
 function refusal(name: string, requirement: string, cause?: unknown): SrwmError {

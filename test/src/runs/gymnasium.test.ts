@@ -1,7 +1,8 @@
 /** Runs on Gymnasium environments: they resume bit for bit, and survive what their environments do. */
 import { describe, expect, it } from 'vitest';
-import { parseAssignment, presetNamed, resolveConfig } from '../../../src/config/index.ts';
+import { encoders, parseAssignment, presetNamed, resolveConfig } from '../../../src/config/index.ts';
 import { askSpaces } from '../../../src/runs/index.ts';
+import { requireReadable, scaleWarnings } from '../../../src/train/spaces.ts';
 import { course, endOf, newFolder, ofType, rejection, resumeSmall, startSmall } from './run-fixture.ts';
 import { needsPython, places, python } from './run-fixture.ts';
 
@@ -20,14 +21,8 @@ function cartpole(...sets: readonly string[]) {
 }
 
 describe.skipIf(python === null)(`runs on Gymnasium environments (${needsPython})`, () => {
-  it.each([
-    ['ppo', []],
-    ['impala with a self-referential core', ['algorithm.kind=impala', 'model.core.kind=srwm']],
-  ])('resume bit for bit, in the middle of episodes: %s', async (_, sets) => {
-    const some = SMALL.filter(
-      (line) => !sets.some((set) => set.startsWith('algorithm')) || !line.startsWith('algorithm'),
-    );
-    const resolved = cartpole(...sets, ...some);
+  it('resume bit for bit, in the middle of episodes', async () => {
+    const resolved = cartpole('model.core.kind=srwm', ...SMALL);
     const [whole, stopped] = [newFolder(), newFolder()];
     const end = endOf(await startSmall(resolved, whole));
     await startSmall(resolved, stopped, {
@@ -66,25 +61,6 @@ describe.skipIf(python === null)(`runs on Gymnasium environments (${needsPython}
     });
   });
 
-  it('say when pixels are scaled like other numbers, or the other way round', async () => {
-    const events = await startSmall(
-      cartpole(...SMALL, 'model.encoder.scale=0.004', 'train.totalEnvSteps=64'),
-      newFolder(),
-    );
-    expect(ofType(events, 'warning')[0]?.message).toBe(
-      'model.encoder.scale is 0.004, but observations are float32: set it to 1 unless they are scaled that way.',
-    );
-  });
-
-  it('refuse a network for images where there are none', async () => {
-    const images = cartpole('model.encoder.kind=patch_conv', ...SMALL);
-    const error: unknown = await rejection(startSmall(images, newFolder()));
-    expect(error).toMatchObject({
-      code: 'CONFIG_INVALID',
-      message: expect.stringContaining('must be mlp for observations that are no images') as string,
-    });
-  });
-
   it('are described by asking the environment', async () => {
     const { config } = cartpole(WALK);
     const spaces = await askSpaces(config, async () => places, new AbortController().signal);
@@ -94,5 +70,33 @@ describe.skipIf(python === null)(`runs on Gymnasium environments (${needsPython}
       numActions: 15,
       truncates: true,
     });
+  });
+});
+
+describe('a network and what it is shown', () => {
+  const { model } = cartpole().config;
+  const numbers = { observationShape: [4], observationDtype: 'float32' as const, numActions: 2 };
+  const image = { observationShape: [12, 8, 3], observationDtype: 'uint8' as const, numActions: 2 };
+  const patches = { ...model, encoder: { ...encoders.patch_conv, patch: 8 } };
+
+  it('must fit', () => {
+    expect(() => requireReadable(model, numbers)).not.toThrow();
+    expect(() => requireReadable(model, image)).not.toThrow();
+    expect(() => requireReadable(patches, numbers)).toThrow(
+      'must be mlp for observations that are no images',
+    );
+    expect(() => requireReadable(patches, image)).toThrow(
+      'must be multiples of its patches (8), got [12, 8, 3]',
+    );
+    expect(() => requireReadable(patches, { ...image, observationShape: [16, 8, 3] })).not.toThrow();
+  });
+
+  it('are warned of when pixels are scaled like other numbers, or the other way round', () => {
+    expect(scaleWarnings(model, numbers)).toEqual([]);
+    expect(scaleWarnings({ ...model, encoder: encoders.mlp }, image)).toEqual([]);
+    expect(scaleWarnings(model, image)[0]).toContain(
+      'scale is 1, but observations are uint8: set it to 1/255',
+    );
+    expect(scaleWarnings({ ...model, encoder: encoders.mlp }, numbers)[0]).toContain('set it to 1 unless');
   });
 });

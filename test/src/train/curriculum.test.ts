@@ -11,19 +11,10 @@ import {
   type OwnParts,
 } from '../../../src/index.ts';
 import { resumeRun, startRun } from '../../../src/runs/index.ts';
-import { scoreEpisodes } from '../../../src/train/curriculum-runner.ts';
-import type { ScoredEpisode } from '../../../src/train/curriculum.ts';
-import { uniformStream, type RunEvent } from '../../../src/train/index.ts';
-import {
-  course,
-  endOf,
-  needsPython,
-  newFolder,
-  ofType,
-  places,
-  python,
-  rejection,
-} from '../runs/run-fixture.ts';
+import { CurriculumRunner, scoreEpisodes } from '../../../src/train/curriculum-runner.ts';
+import type { Json, ScoredEpisode } from '../../../src/train/curriculum.ts';
+import { uniformStream, type Curriculum, type RunEvent, type Session } from '../../../src/train/index.ts';
+import { course, endOf, needsPython, newFolder, places, python, rejection } from '../runs/run-fixture.ts';
 
 const episode = (
   slot: number,
@@ -245,56 +236,45 @@ describe.skipIf(python === null || places.procgenLibrary === null)(
   },
 );
 
-describe.skipIf(python === null)(`curricula that cannot be (${needsPython})`, () => {
-  const TINY = [
-    'environment.numEnvs=4',
-    'train.batchSize=4',
-    'train.totalEnvSteps=128',
-    'evaluation.atEnd=false',
-  ];
-  const refused = (name: string, next: Parameters<typeof curriculum<number>>[2]) =>
-    rejection(run('tiny', TINY, { curriculum: curriculum(name, 0, next) }, newFolder()));
+describe('what a curriculum may not choose', () => {
+  const refused = (next: Curriculum['next'], state: Json = 0) => {
+    const made = curriculum('mine', state, next as Parameters<typeof curriculum<Json>>[2]);
+    const options = { session: undefined as unknown as Session, pool: 'train', seed: 1, kept: null };
+    const games = ['maze', 'maze', 'maze', 'maze'];
+    return rejection(new CurriculumRunner({ ...options, curriculum: made, games }).choose(7));
+  };
 
   it.each([
-    [
-      'levels where there are none',
-      () => ({ state: 0, queues: [{ slot: 0, levels: [1] }] }),
-      'ENV_NO_LEVELS',
-      'catch',
-    ],
-    [
-      'a slot that is not there',
-      () => ({ state: 0, queues: [{ slot: 4, levels: [1] }] }),
-      'RUN_CURRICULUM',
-      'slot from 0 to 3',
-    ],
-    [
-      'a level below 0',
-      () => ({ state: 0, queues: [{ slot: 0, levels: [-1] }] }),
-      'RUN_CURRICULUM',
-      'levels from 0 on',
-    ],
-    ['a state that checkpoints lose', () => ({ state: NaN, queues: [] }), 'RUN_CURRICULUM', 'finite numbers'],
-    [
-      'an exception',
-      () => {
-        throw new Error('no idea');
-      },
-      'RUN_CURRICULUM',
-      'no idea',
-    ],
-  ] as const)('are refused: %s', async (name, next, code, said) => {
-    const error: unknown = await refused(name, next as never);
-    expect(error).toMatchObject({ code, message: expect.stringContaining(said) as string });
+    ['a slot that is not there', { state: 0, queues: [{ slot: 4, levels: [1] }] }, 'slot from 0 to 3'],
+    ['a slot twice', { state: 0, queues: [0, 0].map((slot) => ({ slot, levels: [1] })) }, 'once at most'],
+    ['a level below 0', { state: 0, queues: [{ slot: 0, levels: [-1] }] }, 'levels from 0 on'],
+    ['a restart into nothing', { state: 0, queues: [{ slot: 0, levels: [], restart: true }] }, 'got none'],
+    ['a state that JSON loses', { state: { a: NaN }, queues: [] }, 'finite numbers'],
+    ['a state with a Map', { state: { a: new Map() } as unknown as Json, queues: [] }, 'plain objects'],
+    ['no queues', { state: 0 }, 'must return { state, queues }'],
+  ])('is %s', async (_, choice, said) => {
+    const error: unknown = await refused(() => choice as ReturnType<Curriculum['next']>);
+    expect(error).toMatchObject({ code: 'RUN_CURRICULUM', message: expect.stringContaining(said) as string });
   });
 
-  it('may choose nothing', async () => {
-    const events = await run(
-      'tiny',
-      TINY,
-      { curriculum: curriculum('idle', null, () => ({ state: null, queues: [] })) },
-      newFolder(),
-    );
-    expect(ofType(events, 'run_end')[0]?.finished).toBe(true);
+  it('is an exception', async () => {
+    const error: unknown = await refused(() => {
+      throw new Error('no idea');
+    });
+    const message =
+      'curriculum "mine": must return { state, queues } before unroll 7, but it threw Error: no idea.';
+    expect(error).toMatchObject({ code: 'RUN_CURRICULUM', message });
+  });
+});
+
+describe.skipIf(python === null)(`a curriculum where there are no levels (${needsPython})`, () => {
+  it('is refused when it chooses some', async () => {
+    const sets = ['environment.numEnvs=4', 'train.batchSize=4', 'train.totalEnvSteps=128'];
+    const some = curriculum('some', 0, () => ({ state: 0, queues: [{ slot: 0, levels: [1] }] }));
+    const error: unknown = await rejection(run('tiny', sets, { curriculum: some }, newFolder()));
+    expect(error).toMatchObject({
+      code: 'ENV_NO_LEVELS',
+      message: expect.stringContaining('catch') as string,
+    });
   });
 });
