@@ -171,7 +171,7 @@ function survivesJson(value: unknown): boolean {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
   if (Array.isArray(value)) return value.every(survivesJson);
   const isPlain = typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype;
-  return isPlain && Object.values(value as object).every(survivesJson);
+  return isPlain && Object.values(value).every(survivesJson);
 }
 
 function refusal(name: string, requirement: string, cause?: unknown): SrwmError {

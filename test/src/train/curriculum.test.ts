@@ -238,7 +238,7 @@ describe.skipIf(python === null || places.procgenLibrary === null)(
 
 describe('what a curriculum may not choose', () => {
   const refused = (next: Curriculum['next'], state: Json = 0) => {
-    const made = curriculum('mine', state, next as Parameters<typeof curriculum<Json>>[2]);
+    const made = curriculum('mine', state, next);
     const options = { session: undefined as unknown as Session, pool: 'train', seed: 1, kept: null };
     const games = ['maze', 'maze', 'maze', 'maze'];
     return rejection(new CurriculumRunner({ ...options, curriculum: made, games }).choose(7));
