@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import EnvError
-from .pool import Episode, Fault, Pool, TimeStep
+from .pool import Episode, Fault, Pool, Progress, TimeStep, unheard
 
 __all__ = ['EnvError', 'Episode', 'Fault', 'Pool', 'TimeStep', 'open_pool']
 
 KINDS = ('procgen', 'catch', 'recall', 'gymnasium')
 
 
-def open_pool(spec: Mapping[str, Any]) -> Pool:
+def open_pool(spec: Mapping[str, Any], on_progress: Progress = unheard) -> Pool:
     """Opens the pool that `spec` (a `PoolSpec` of the protocol) describes.
 
     Raises `EnvError` naming every fault of the spec before anything native is called.
@@ -35,7 +35,7 @@ def open_pool(spec: Mapping[str, Any]) -> Pool:
         case 'gymnasium':
             from .gymnasium.pool import GymnasiumPool
 
-            return GymnasiumPool(spec)
+            return GymnasiumPool(spec, on_progress)
         case kind:
             raise EnvError(
                 'ENV_UNKNOWN_KIND',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -54,6 +54,13 @@ class Fault:
     """Faults of this slot since its run began."""
 
 
+Progress = Callable[[], None]
+
+
+def unheard() -> None:
+    """A `Progress` that nobody listens to."""
+
+
 class Pool(Protocol):
     """`num_envs` slots in `num_groups` groups of equal size; a group's slots are contiguous.
 
@@ -61,6 +68,8 @@ class Pool(Protocol):
     The step that ends an episode returns the next episode's first observation.
     """
 
+    on_progress: Progress
+    """Called while a call waits for environments that move on, so that nobody takes it for hung. Set it at any time."""
     num_envs: int
     num_groups: int
     num_actions: int

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..pool import Progress
 from .memory import CONTROL_FIELDS, IDLE, MAKING, map_file, unnamed_file
 from .options import GymnasiumSpec
 from .process import HostProcess
@@ -37,9 +38,10 @@ Answered = Callable[[int, Any, dict[str, Any]], None]
 class Hosts:
     """Starts a process for each share of slots; `hear` is the one place that waits."""
 
-    def __init__(self, spec: GymnasiumSpec, memory: int, answered: Answered) -> None:
+    def __init__(self, spec: GymnasiumSpec, memory: int, answered: Answered, on_progress: Progress) -> None:
         self._spec = spec
         self._answered = answered
+        self._on_progress = on_progress
         self.shares = spec.shares()
         self._control = unnamed_file('gymnasium-control')
         self._files = (self._control, memory)
@@ -90,6 +92,7 @@ class Hosts:
             host = self._by_file[file]
             if not host.read():
                 return self._lose(host, None)
+            self._on_progress()
             for what, answer in host.answers():
                 self._moved[host.number] = (self._moved[host.number][0], time.monotonic())
                 self._answered(host.number, what, answer)
@@ -102,6 +105,8 @@ class Hosts:
             before, since = self._moved[number]
             if not host.owed or progress != before:
                 self._moved[number] = (progress, now)
+                if host.owed:
+                    self._on_progress()
                 continue
             making = int(self._busy['phase'][number]) in (IDLE, MAKING)
             limit = self._spec.start_timeout_seconds if making else self._spec.step_timeout_seconds

@@ -13,7 +13,7 @@ from ..actions import check_actions
 from ..episodes import EpisodeLedger, StepArrays
 from ..errors import EnvError
 from ..groups import Groups
-from ..pool import Episode, Fault, TimeStep
+from ..pool import Episode, Fault, Progress, TimeStep, unheard
 from ..seal import seal, unseal
 from .faults import WHO
 from .options import GymnasiumSpec, parse_spec
@@ -30,7 +30,7 @@ class GymnasiumPool:
     again, and a slot whose environment then shows something else begins a new episode, which is a fault.
     """
 
-    def __init__(self, spec: Mapping[str, Any]) -> None:
+    def __init__(self, spec: Mapping[str, Any], on_progress: Progress = unheard) -> None:
         """Raises `EnvError` for a faulty spec, and where the environment cannot be made or reset."""
         parsed = parse_spec(spec)
         _check_places(parsed)
@@ -39,7 +39,8 @@ class GymnasiumPool:
         self.games = [_name_of(parsed.env)] * parsed.num_envs
         self._identity = parsed.identity()
         self._groups = Groups(WHO, self.num_envs, self.num_groups)
-        self._slots = Slots(parsed)
+        self.on_progress = on_progress
+        self._slots = Slots(parsed, lambda: self.on_progress())
         spaces = self._slots.spaces or {}
         self.observation_shape = tuple(spaces['observation_shape'])
         self.observation_dtype: str = spaces['observation_dtype']

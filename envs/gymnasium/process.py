@@ -17,6 +17,7 @@ from .memory import unnamed_file
 from .options import GymnasiumSpec
 
 _STOP_SECONDS = 2.0
+_LOG_BYTES = 1 << 20
 
 
 class HostProcess:
@@ -30,6 +31,11 @@ class HostProcess:
         self.owed: deque[Any] = deque()
         self._buffer = b''
         self._log = unnamed_file('gymnasium-host-log')
+        # Not at the top: where there is none, the pool says that it needs another system.
+        import fcntl
+
+        # So that it can be emptied under the host's pen.
+        fcntl.fcntl(self._log, fcntl.F_SETFL, os.O_APPEND)
         commands_out, self._commands = os.pipe()
         self.replies, replies_in = os.pipe()
         # The kernel's parent-death signal follows the thread that started the process, not the whole parent.
@@ -68,6 +74,9 @@ class HostProcess:
         """Takes what the host has said; False once it has closed its pipe."""
         data = os.read(self.replies, 1 << 16)
         self._buffer += data
+        # An environment that prints at every step would fill the memory in days.
+        if os.fstat(self._log).st_size > _LOG_BYTES:
+            os.ftruncate(self._log, 0)
         return bool(data)
 
     def answers(self) -> Iterator[tuple[Any, dict[str, Any]]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..pool import Progress
 from .faults import Faults
 from .history import History
 from .hosts import Hosts, Loss
@@ -22,7 +23,7 @@ class Slots:
     others are led back to where they were, by their seeds and actions.
     """
 
-    def __init__(self, spec: GymnasiumSpec) -> None:
+    def __init__(self, spec: GymnasiumSpec, on_progress: Progress) -> None:
         """Returns once every slot stands at its first episode.
 
         Raises `EnvError`: ENV_IMPORT, ENV_SPACE, or the code of a fault that comes again and again.
@@ -46,7 +47,7 @@ class Slots:
         self._forgotten: set[int] = set()
         self._unsettled = set(range(spec.num_hosts))
         """Hosts with slots that are not where they belong."""
-        self._hosts = Hosts(spec, self._file, self._answered)
+        self._hosts = Hosts(spec, self._file, self._answered, on_progress)
         try:
             self._until(lambda: not self._unsettled)
         except BaseException:

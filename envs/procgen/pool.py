@@ -18,7 +18,7 @@ from ..episodes import EpisodeLedger, StepArrays
 from ..errors import EnvError
 from ..groups import Groups
 from ..levels import LevelOrder, check_orders
-from ..pool import Episode, Fault, TimeStep
+from ..pool import Episode, Fault, TimeStep, unheard
 from ..seal import seal, unseal
 from .catalog import LIBRARY_SHA256, NUM_ACTIONS, OBSERVATION_SHAPE
 from .hosts import Hosts
@@ -42,6 +42,7 @@ class ProcgenPool:
         parsed = parse_spec(spec)
         check_platform()
         check_library(parsed.library)
+        self.on_progress = unheard
         self.games = list(parsed.games)
         self.num_envs = len(self.games)
         self.num_groups = parsed.num_groups

@@ -12,7 +12,7 @@ from ..actions import check_actions
 from ..episodes import EpisodeLedger, StepArrays
 from ..errors import EnvError
 from ..groups import Groups
-from ..pool import Episode, Fault, TimeStep
+from ..pool import Episode, Fault, TimeStep, unheard
 from ..seal import seal, unseal
 
 _DRAWS = 256
@@ -54,6 +54,7 @@ class ToyPool(ABC):
         observation_shape: tuple[int, ...],
         identity: Mapping[str, Any],
     ) -> None:
+        self.on_progress = unheard
         self.num_envs = num_envs
         self.num_groups = num_groups
         self.num_actions = num_actions

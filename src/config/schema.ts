@@ -132,7 +132,8 @@ const gymnasium = z.strictObject({
   numHosts: positive.meta(doc('Processes that step the environments; any number gives the same bits.')),
   maxEpisodeSteps: positive.meta(doc('An episode of so many steps is truncated.')),
   maxFaults: positive.meta(doc("So many faults of a slot's environment in a row end the run.")),
-  timeoutSeconds: z.number().min(0.1).max(1e6).meta(doc('For each reset and each step.')),
+  // Below the time after which a request that does not move on counts as hung.
+  timeoutSeconds: z.number().min(0.1).max(240).meta(doc('For each reset and each step.')),
   blank: z.boolean(),
 });
 

@@ -259,3 +259,29 @@ def test_the_library_is_nowhere_but_in_hosts(open_pool, walk_spec):
     env = {**os.environ, 'PYTHONPATH': str(Path(__file__).parents[2] / 'py')}
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=env, timeout=60)
     assert done.stdout == 'False\n'
+
+
+def test_what_an_environment_prints_does_not_pile_up(walk_spec, open_pool):
+    pool = open_pool(walk_spec(kwargs='{"talks": 100000}', num_envs=1))
+    for _ in range(40):
+        step(pool, 1)
+    log = max(os.stat(f'/proc/{pool.host_pids[0]}/fd/{number}').st_size for number in (1, 2))
+    assert log < 1 << 21
+    step(pool, walk.action_of('exit'))
+    (fault,) = pool.faults()
+    assert fault.message.count('x') > 1000
+    assert 'giving up' in fault.message
+    assert len(fault.message) < 4000
+
+
+def test_whoever_waits_hears_that_environments_move_on(walk_spec):
+    heard = []
+    pool = open_pool_of_package(walk_spec(), lambda: heard.append('opening'))
+    try:
+        assert heard
+        pool.on_progress = lambda: heard.append('later')
+        step(pool, 1, 1, 1, 1)
+        pool.set_state(pool.get_state())
+        assert heard.count('later') >= 2
+    finally:
+        pool.close()

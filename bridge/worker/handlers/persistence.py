@@ -59,7 +59,9 @@ class PersistenceHandlers:
                 )
             store.handles.update({handle: saved[handle] for handle in body.handles})
         for name in body.pools:
-            self._session.pool(name).set_state(read_arrays(body.folder, f'pool-{name}'))
+            pool = self._session.pool(name)
+            pool.on_progress = context.progress
+            pool.set_state(read_arrays(body.folder, f'pool-{name}'))
         return {}, []
 
     def _restore_set(self, folder: str, name: str) -> None:

@@ -32,7 +32,7 @@ class UnrollHandlers:
         if body.pool in pools:
             raise WorkerError('HANDLE_EXISTS', f'open_pool: names must be distinct, got "{body.pool}" again.')
         context.phase('opening environments')
-        pool = envs.open_pool(msgspec.to_builtins(body.spec))
+        pool = envs.open_pool(msgspec.to_builtins(body.spec), context.progress)
         pools[body.pool] = pool
         return {
             'num_envs': pool.num_envs,
@@ -66,6 +66,7 @@ class UnrollHandlers:
         if body.version is not None:
             self._session.store.expect_version(body.set, body.version)
         context.phase('collecting')
+        pool.on_progress = context.progress
         plan = self._plan(body, frames, context)
         unroll = collect(plan, pool)
         self._keep(body, plan, unroll)
