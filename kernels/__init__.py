@@ -1,16 +1,20 @@
 """Fast-weight recurrences for PyTorch: one function an op, several implementations behind each."""
 
 from .checks import leave_states_unchecked
+from .conv2d import Convolution, conv2d, explain_conv2d
 from .delta_rule import delta_rule, delta_rule_step_
 from .dispatch import explain
 from .errors import KernelError
 from .srwm import srwm, srwm_step_
 
 __all__ = [
+    'Convolution',
     'KernelError',
+    'conv2d',
     'delta_rule',
     'delta_rule_step_',
     'explain',
+    'explain_conv2d',
     'leave_states_unchecked',
     'srwm',
     'srwm_step_',

@@ -38,6 +38,11 @@ struct Avx2 {
   SRWM_INLINE V fma(V x, V y, V z) { return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
   SRWM_INLINE V fnma(V x, V y, V z) { return {_mm256_fnmadd_ps(x.a, y.a, z.a), _mm256_fnmadd_ps(x.b, y.b, z.b)}; }
   SRWM_INLINE V max(V x, V y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
+  // y where x is positive or NaN, else zero.
+  SRWM_INLINE V where_positive(V x, V y) {
+    const __m256 zero = _mm256_setzero_ps();
+    return {_mm256_and_ps(_mm256_cmp_ps(x.a, zero, _CMP_NLE_UQ), y.a), _mm256_and_ps(_mm256_cmp_ps(x.b, zero, _CMP_NLE_UQ), y.b)};
+  }
   // Lanes below N of x, the others of y; N is 4, 8 or 12.
   template <int N>
   SRWM_INLINE V mix(V x, V y) {

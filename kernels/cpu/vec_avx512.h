@@ -33,6 +33,10 @@ struct Avx512 {
   SRWM_INLINE V fma(V x, V y, V z) { return {_mm512_fmadd_ps(x.a, y.a, z.a)}; }
   SRWM_INLINE V fnma(V x, V y, V z) { return {_mm512_fnmadd_ps(x.a, y.a, z.a)}; }
   SRWM_INLINE V max(V x, V y) { return {_mm512_max_ps(x.a, y.a)}; }
+  // y where x is positive or NaN, else zero.
+  SRWM_INLINE V where_positive(V x, V y) {
+    return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.a, _mm512_setzero_ps(), _CMP_NLE_UQ), y.a)};
+  }
   // Lanes below N of x, the others of y.
   template <int N>
   SRWM_INLINE V mix(V x, V y) {

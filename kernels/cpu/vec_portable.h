@@ -50,6 +50,10 @@ struct Portable {
   SRWM_INLINE V max(V x, V y) {
     return each([&](int i) { return x.a[i] > y.a[i] ? x.a[i] : y.a[i]; });
   }
+  // y where x is positive or NaN, else zero.
+  SRWM_INLINE V where_positive(V x, V y) {
+    return each([&](int i) { return x.a[i] <= 0 ? S(0) : y.a[i]; });
+  }
   // Lanes below N of x, the others of y.
   template <int N>
   SRWM_INLINE V mix(V x, V y) {

@@ -12,6 +12,7 @@ from srwm.kernels.build import STABLE_ABI, find_compiler, torch_folder
 ROOT = Path(__file__).resolve().parents[2]
 CALLERS = [
     *(f'kernels/{op}/cpu/{name}.cpp' for op in ('srwm', 'delta_rule') for name in ('op', 'step_op')),
+    'kernels/conv2d/cpu/op.cpp',
     *(f'test/kernels/neon/{op}.cpp' for op in ('srwm', 'delta_rule')),
 ]
 

@@ -1,0 +1,163 @@
+// The ops conv2d::forward_cpu, conv2d::input_cpu and conv2d::weight_cpu against LibTorch's stable ABI.
+// Python checks arguments with better messages; the checks here only keep memory safe.
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+
+#include <algorithm>
+#include <optional>
+#include <tuple>
+
+#include "../../cpu/instruction_set.h"
+#include "../../cpu/parallel.h"
+#include "args.h"
+
+namespace {
+
+using conv2d::Kernels;
+using conv2d::Sizes;
+using torch::headeronly::MemoryFormat;
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+using OptionalTensor = std::optional<Tensor>;
+
+// Ranges that are handed to threads, in tiles: whole blocks of every instruction set.
+constexpr int64_t RANGE = 96;
+// The most sums of outer products that are kept apart, and the fewest tiles in each.
+constexpr int64_t CHUNKS = 64, CHUNK_TILES = 1152;
+
+const Kernels& chosen() {
+#if defined(__x86_64__)
+  if (srwm::instruction_set_level() == 2) return conv2d::kernels_avx512;
+  if (srwm::instruction_set_level() == 1) return conv2d::kernels_avx2;
+#endif
+  return conv2d::kernels_portable_float;
+}
+
+const float* pointer(const Tensor& t) { return static_cast<const float*>(t.const_data_ptr()); }
+const float* pointer(const OptionalTensor& t) { return t ? pointer(*t) : nullptr; }
+float* to_write(Tensor& t) { return static_cast<float*>(t.mutable_data_ptr()); }
+
+void check(const Tensor& t, std::initializer_list<int64_t> shape, const char* name) {
+  bool same = t.dim() == int64_t(shape.size()) && t.scalar_type() == ScalarType::Float && t.is_cpu();
+  int64_t d = 0;
+  for (int64_t n : shape) same = same && t.size(d++) == n;
+  STD_TORCH_CHECK(same, "conv2d: ", name, " has another shape, dtype or device than x and the weight ask for.");
+}
+
+// Channels together: what is stored so is returned as it is.
+Tensor images(const Tensor& t, std::initializer_list<int64_t> shape, const char* name) {
+  check(t, shape, name);
+  return torch::stable::contiguous(t, MemoryFormat::ChannelsLast);
+}
+OptionalTensor images(const OptionalTensor& t, std::initializer_list<int64_t> shape, const char* name) {
+  return t ? OptionalTensor(images(*t, shape, name)) : t;
+}
+
+Tensor fresh(std::initializer_list<int64_t> shape) {
+  return torch::stable::empty(shape, ScalarType::Float, std::nullopt, std::nullopt, std::nullopt,
+                              shape.size() == 4 ? MemoryFormat::ChannelsLast : MemoryFormat::Contiguous);
+}
+
+Sizes sizes_of(const Tensor& x, const Tensor& weight) {
+  STD_TORCH_CHECK(x.dim() == 4 && weight.dim() == 4, "conv2d: x must be [N,C,H,W] and weight [K,C,3,3].");
+  const int64_t C = weight.size(1), K = weight.size(0);
+  STD_TORCH_CHECK(C >= 16 && K >= 16 && C % 16 == 0 && K % 16 == 0, "conv2d: channels must be multiples of 16.");
+  return {x.size(0), x.size(2), x.size(3), C, K};
+}
+
+int64_t tiles_of(const Sizes& s) { return s.N * ((s.H + 1) / 2) * ((s.W + 1) / 2); }
+
+// What no cache holds until somebody reads it is written past them: that saves reading its lines first. Smaller tensors stay
+// in the third-level cache, which is worth more.
+bool goes_past_caches(const float* data, int64_t numbers) {
+  return numbers >= int64_t(8) << 20 && reinterpret_cast<uintptr_t>(data) % 64 == 0;
+}
+
+// `s` as this convolution has it: that of a gradient of x turns C and K round.
+void run(const Sizes& s, const Tensor& x, const Tensor& weight, const OptionalTensor& bias, const OptionalTensor& residual,
+         const OptionalTensor& mask, Tensor& y, bool relu, bool turned) {
+  const int64_t tiles = tiles_of(s);
+  if (tiles == 0) return;
+  const Kernels& k = chosen();
+  Tensor u = fresh({16, s.K / 16, s.C * 16});
+  const Tensor w = torch::stable::contiguous(weight, MemoryFormat::ChannelsLast);
+  k.transform({.C = turned ? s.K : s.C, .K = turned ? s.C : s.K, .weight = pointer(w), .u = to_write(u), .turned = turned});
+  const conv2d::Forward f{.sizes = s,
+                          .x = pointer(x),
+                          .u = pointer(u),
+                          .bias = pointer(bias),
+                          .residual = pointer(residual),
+                          .mask = pointer(mask),
+                          .y = to_write(y),
+                          .relu = relu,
+                          .stream = goes_past_caches(pointer(y), y.numel())};
+  // Ranges that keep a thread busy for longer than it takes to wake.
+  const int64_t least = std::max<int64_t>(1, (int64_t(1) << 20) / (16 * s.C * s.K * RANGE));
+  share((tiles + RANGE - 1) / RANGE, least,
+        [&](int64_t a, int64_t b) { k.forward(f, a * RANGE, std::min(tiles, b * RANGE)); });
+}
+
+Tensor forward(Tensor x, Tensor weight, OptionalTensor bias, OptionalTensor residual, bool relu) {
+  const Sizes s = sizes_of(x, weight);
+  check(weight, {s.K, s.C, 3, 3}, "weight");
+  if (bias) check(*bias, {s.K}, "bias");
+  const OptionalTensor dense = bias ? OptionalTensor(torch::stable::contiguous(*bias)) : bias;
+  Tensor y = fresh({s.N, s.K, s.H, s.W});
+  run(s, images(x, {s.N, s.C, s.H, s.W}, "x"), weight, dense, images(residual, {s.N, s.K, s.H, s.W}, "residual"),
+      std::nullopt, y, relu, false);
+  return y;
+}
+
+Tensor input(Tensor dy, Tensor weight, OptionalTensor mask) {
+  const Sizes s = sizes_of(dy, weight);
+  check(weight, {s.K, s.C, 3, 3}, "weight");
+  Tensor dx = fresh({s.N, s.C, s.H, s.W});
+  run({s.N, s.H, s.W, s.K, s.C}, images(dy, {s.N, s.K, s.H, s.W}, "dy"), weight, std::nullopt, std::nullopt,
+      images(mask, {s.N, s.C, s.H, s.W}, "x"), dx, false, true);
+  return dx;
+}
+
+std::tuple<Tensor, Tensor> weight(Tensor x, Tensor dy, bool relu) {
+  STD_TORCH_CHECK(x.dim() == 4 && dy.dim() == 4, "conv2d: x must be [N,C,H,W] and dy [N,K,H,W].");
+  const Sizes s{x.size(0), x.size(2), x.size(3), x.size(1), dy.size(1)};
+  STD_TORCH_CHECK(s.C >= 16 && s.K >= 16 && s.C % 16 == 0 && s.K % 16 == 0, "conv2d: channels must be multiples of 16.");
+  const Tensor xs = images(x, {s.N, s.C, s.H, s.W}, "x"), dys = images(dy, {s.N, s.K, s.H, s.W}, "dy");
+  Tensor dweight = fresh({s.K, s.C, 3, 3}), dbias = fresh({s.K});
+  const Kernels& k = chosen();
+  // From the sizes alone: the order of the sums, and with it every bit, is the same for any number of threads.
+  const int64_t tiles = tiles_of(s);
+  const int64_t chunk = std::max(CHUNK_TILES, ((tiles + CHUNKS - 1) / CHUNKS + RANGE - 1) / RANGE * RANGE);
+  const int64_t chunks = (tiles + chunk - 1) / chunk;
+  Tensor partial = fresh({chunks, 16 * s.C * s.K}), bias_partial = fresh({chunks, s.K});
+  const conv2d::Outer f{.sizes = s,
+                        .x = pointer(xs),
+                        .dy = pointer(dys),
+                        .partial = to_write(partial),
+                        .bias_partial = to_write(bias_partial),
+                        .chunk = chunk,
+                        .relu = relu};
+  share(chunks, 1, [&](int64_t a, int64_t b) { k.outer(f, a, b); });
+  k.collect({.C = s.C,
+             .K = s.K,
+             .chunks = chunks,
+             .partial = pointer(partial),
+             .bias_partial = pointer(bias_partial),
+             .dweight = to_write(dweight),
+             .dbias = to_write(dbias)},
+            0, s.C / 16 * (s.K / 16));
+  return {dweight, dbias};
+}
+
+}  // namespace
+
+STABLE_TORCH_LIBRARY(conv2d, m) {
+  m.def("forward_cpu(Tensor x, Tensor weight, Tensor? bias, Tensor? residual, bool relu) -> Tensor");
+  m.def("input_cpu(Tensor dy, Tensor weight, Tensor? mask) -> Tensor");
+  m.def("weight_cpu(Tensor x, Tensor dy, bool relu) -> (Tensor, Tensor)");
+}
+STABLE_TORCH_LIBRARY_IMPL(conv2d, CPU, m) {
+  m.impl("forward_cpu", TORCH_BOX(&forward));
+  m.impl("input_cpu", TORCH_BOX(&input));
+  m.impl("weight_cpu", TORCH_BOX(&weight));
+}

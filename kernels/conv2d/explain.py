@@ -1,0 +1,128 @@
+"""Chooses what serves a convolution, by its sizes and where it runs, and says why."""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import torch
+
+from ..cpu_library import instruction_set, load
+from ..dispatch import Explanation
+from ..errors import KernelError
+from .registration import register_autograd, register_fakes
+
+IMPLEMENTATIONS = ('auto', 'cpu', 'torch')
+# Channels that a vector register holds.
+LANES = 16
+# Instruction sets that were timed against torch's convolutions.
+MEASURED = ('avx2', 'avx512')
+
+
+class Convolution(NamedTuple):
+    """What the choice may ask of a call; no tensor among it. Sizes as torch.nn.functional.conv2d has them."""
+
+    device_type: str
+    dtype: torch.dtype
+    images: int
+    height: int
+    width: int
+    channels: int
+    """Of x."""
+    results: int
+    """Channels of the result."""
+    window: tuple[int, int] = (3, 3)
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+
+@functools.cache
+def _register() -> None:
+    register_fakes()
+    register_autograd()
+
+
+@torch.compiler.assume_constant_result
+def missing() -> str:
+    """Returns why the compiled ops are missing, or an empty string; a constant to torch.compile."""
+    why = load()
+    if why is not None:
+        return why
+    _register()
+    return ''
+
+
+def refusal(call: Convolution) -> str:
+    """Returns why the compiled ops cannot serve a call, or an empty string."""
+    if call.device_type != 'cpu':
+        return f'it runs on cpu tensors, got {call.device_type}'
+    if call.dtype != torch.float32:
+        return f'it computes in float32, got {str(call.dtype).removeprefix("torch.")}'
+    shape = (call.window, call.stride, call.padding, call.dilation, call.groups)
+    if shape != ((3, 3), (1, 1), (1, 1), (1, 1), 1):
+        return (
+            'its window is 3x3 with stride 1, padding 1, dilation 1, groups 1, got '
+            f'{"x".join(map(str, call.window))} with stride {_size(call.stride)}, padding {_size(call.padding)}, '
+            f'dilation {_size(call.dilation)}, groups {call.groups}'
+        )
+    if call.channels % LANES or call.results % LANES or not call.channels or not call.results:
+        return f'its channels are multiples of {LANES}, got {call.channels} to {call.results}'
+    return missing()
+
+
+@torch.compiler.assume_constant_result
+def _instruction_set() -> str:
+    return instruction_set()
+
+
+def reluctance(call: Convolution) -> str:
+    """Returns why `auto` passes the compiled ops over although they would serve, or an empty string."""
+    here = _instruction_set()
+    return (
+        ''
+        if here in MEASURED
+        else f'it was found faster with {" and ".join(MEASURED)}, this processor has {here}'
+    )
+
+
+def _size(pair: tuple[int, int]) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else f'{pair[0]}x{pair[1]}'
+
+
+def describe() -> str:
+    """Says what runs: `explain_conv2d` quotes it."""
+    return f"Winograd's form F(2x2, 3x3), compiled for this processor (float32: {_instruction_set()})"
+
+
+def choose(call: Convolution, implementation: str) -> tuple[str, str]:
+    """Returns what serves, and why not "cpu" (or ''); raises KERNEL_UNSUPPORTED where the one asked for cannot."""
+    if implementation not in IMPLEMENTATIONS:
+        raise KernelError(
+            'KERNEL_UNSUPPORTED',
+            f'conv2d: implementation must be one of {list(IMPLEMENTATIONS)}, got {implementation!r}.',
+        )
+    why = refusal(call) or (reluctance(call) if implementation == 'auto' else '')
+    if implementation == 'cpu' and why:
+        raise KernelError(
+            'KERNEL_UNSUPPORTED',
+            f'conv2d: implementation "cpu" cannot serve this call: {why}.',
+            'This can: torch; or pass "auto".',
+        )
+    return 'torch' if why or implementation == 'torch' else 'cpu', why
+
+
+def explain_conv2d(call: Convolution, implementation: str = 'auto') -> Explanation:
+    """Returns which implementation serves a convolution ("cpu" or "torch"), and why. Runs nothing.
+
+    Raises KernelError KERNEL_UNSUPPORTED where the one asked for by name cannot serve.
+    """
+    chosen, why = choose(call, implementation)
+    what = describe() if chosen == 'cpu' else "torch's own convolution"
+    if implementation != 'auto':
+        reason = f'asked for by name: {what}'
+    else:
+        reason = f'{what}; not cpu: {why}' if why else what
+    refused = {'cpu': why} if why else {}
+    return Explanation(op='conv2d', implementation=chosen, reason=reason, refused=refused)
