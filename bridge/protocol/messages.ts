@@ -37,7 +37,10 @@ export type OptimizerSpec = z.infer<typeof optimizerSchema>;
 /** Which implementation serves an op of a graph on this worker, and why. */
 export const kernelUseSchema = z
   .strictObject({ op: z.string(), implementation: z.string(), reason: z.string() })
-  .meta({ id: 'KernelUse', description: 'What dispatch chose for a recurrence of a graph.' });
+  .meta({
+    id: 'KernelUse',
+    description: 'What dispatch chose for the recurrences or convolutions of a graph.',
+  });
 export type KernelUse = z.infer<typeof kernelUseSchema>;
 
 /** What one node of a graph took during a profile. */

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import fx
 
-from srwm.worker.engine.calls import Lowering
+from srwm.worker.engine.calls import VALUE, Lowering
 from srwm.worker.engine.lowering import LOWERINGS, take
-from srwm.worker.engine.simplify import VALUE, simplify
+from srwm.worker.engine.simplify import simplify
 from srwm.worker.errors import WorkerError
 from srwm.worker.messages_gen import GraphSpec, NodeSpec, ValueSpec
 

@@ -19,6 +19,9 @@ DTYPES: dict[str, torch.dtype] = {
 }
 DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
+VALUE = 'srwm_value'
+"""Under this name a node of a module remembers the shape and dtype of its value (a `ValueSpec`), if it has one."""
+
 
 class Call(NamedTuple):
     """`target(*args, **kwargs)`; the inputs are fx nodes while building, tensors while interpreting."""

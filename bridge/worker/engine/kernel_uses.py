@@ -1,4 +1,4 @@
-"""Which implementation serves the recurrences of a graph, and why."""
+"""Which implementation serves the recurrences and the convolutions of a graph, and why."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import torch
 
 from srwm import kernels
 from srwm.worker.engine.acting import DELTA_RULE, SRWM
+from srwm.worker.engine.build import SCAN
 from srwm.worker.engine.calls import DTYPES
+from srwm.worker.engine.convolutions import described
 from srwm.worker.messages_gen import GraphSpec
 
 
@@ -24,6 +26,7 @@ class KernelUse:
 
 NAMES = {SRWM: 'srwm', DELTA_RULE: 'delta_rule'}
 """What `kernels` calls the recurrences."""
+CONVOLUTION = 'aten.conv2d.default'
 
 
 def kernel_uses(graph: GraphSpec, in_place: Collection[int], device: torch.device) -> list[KernelUse]:
@@ -32,11 +35,13 @@ def kernel_uses(graph: GraphSpec, in_place: Collection[int], device: torch.devic
     return list(found.values())
 
 
-def _uses(graph: GraphSpec, in_place: Collection[int], device: torch.device) -> Iterator[KernelUse]:
+def _uses(
+    graph: GraphSpec, in_place: Collection[int], device: torch.device, *, in_scan: bool = False
+) -> Iterator[KernelUse]:
     specs = [*graph.inputs, *graph.parameters, *(result for node in graph.nodes for result in node.results)]
     for index, node in enumerate(graph.nodes):
         if node.body is not None:
-            yield from _uses(node.body, (), device)
+            yield from _uses(node.body, (), device, in_scan=in_scan or node.op == SCAN)
         if node.op in NAMES:
             first, output = specs[node.inputs[0]], node.results[0]
             acts = index in in_place
@@ -51,3 +56,8 @@ def _uses(graph: GraphSpec, in_place: Collection[int], device: torch.device) -> 
                 differentiable=not acts,
             )
             yield KernelUse(op=op, implementation=said.implementation, reason=said.reason)
+        if node.op == CONVOLUTION:
+            call = described(specs[node.inputs[0]], specs[node.inputs[1]], node.attrs, device)
+            said = kernels.explain_conv2d(call, 'torch' if in_scan else 'auto')
+            reason = "torch's own convolution; not cpu: it is in a scan" if in_scan else said.reason
+            yield KernelUse(op='conv2d', implementation=said.implementation, reason=reason)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from srwm.worker.engine.simplify import VALUE
+from srwm.worker.engine.calls import VALUE
 
 _OVER: dict[object, Callable[..., Tensor]] = {
     torch.add: Tensor.add_,

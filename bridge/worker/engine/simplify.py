@@ -19,11 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx
 
+from srwm.worker.engine.calls import VALUE
+from srwm.worker.engine.convolutions import convolution, use_kernels
 from srwm.worker.engine.lowering import cast, layer_norm, logsumexp, slice_along, take
 from srwm.worker.messages_gen import ValueSpec
 
-VALUE = 'srwm_value'
-"""Under this name a node of a module remembers the shape and dtype of its value (a `ValueSpec`), if it has one."""
 _FRESH = frozenset(
     [
         *(torch.add, torch.sub, torch.rsub, torch.mul, torch.div, torch.reciprocal, torch.pow, torch.where),
@@ -56,6 +56,7 @@ def simplify(module: fx.GraphModule, device: torch.device) -> fx.GraphModule:
     _compute_once(module, outside)
     _share(module.graph, outside)
     _square(module, device)
+    use_kernels(module.graph, device)
     _relu_in_place(module.graph)
     module.graph.lint()
     return keep_numbers(module)
@@ -173,7 +174,15 @@ def _relu_in_place(graph: fx.Graph) -> None:
             node.target = torch.relu_
 
 
-_RESULT_UNREAD = {torch.add: 0, torch.sub: 0, torch.mul: 0, F.linear: 0, torch.conv1d: 3, torch.conv2d: 4}
+_RESULT_UNREAD = {
+    torch.add: 0,
+    torch.sub: 0,
+    torch.mul: 0,
+    F.linear: 0,
+    torch.conv1d: 3,
+    torch.conv2d: 4,
+    convolution: 0,
+}
 """Functions whose backward pass does not read their result, which is no view; with how many dimensions, or any (0)."""
 
 
