@@ -1,9 +1,10 @@
 """The Gymnasium pool: spaces, truncation, and everything that an environment can do wrong."""
 
-import importlib.util
 import os
+import runpy
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +14,7 @@ from srwm.envs import open_pool as open_pool_of_package
 from srwm.envs.gymnasium.options import parse_spec
 
 WALK = Path(__file__).parent / 'fixtures' / 'walk.py'
-_spec = importlib.util.spec_from_file_location('walk', WALK)
-walk = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(walk)
+walk = SimpleNamespace(**runpy.run_path(str(WALK)))
 
 
 @pytest.fixture
