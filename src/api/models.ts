@@ -72,15 +72,15 @@ export interface SequenceCoreContext {
 export function sequenceCore(options: CoreChanges, context: SequenceCoreContext = {}): SequenceCore {
   const who = 'sequenceCore({...})';
   const core = coreOf(options, who);
-  const { scheme = schemes.torch, bptt = 'unroll', unrollLength } = context;
-  if ('carry' in core && core.carry === 'unroll' && unrollLength === undefined) {
+  const { scheme = schemes.torch, bptt = 'unroll', unrollLength = null } = context;
+  if ('carry' in core && core.carry === 'unroll' && unrollLength === null) {
     throw new SrwmError(
       'CONFIG_INVALID',
       `${who}: carry "unroll" needs the number of steps of an unroll, got no unrollLength.`,
       { remedy: `Write sequenceCore({ ... }, { unrollLength: 50 }).` },
     );
   }
-  return makeCore(core, { scheme, bptt, unrollLength: unrollLength ?? 1 });
+  return makeCore(core, { scheme, bptt, unrollLength });
 }
 
 /** Sizes of a stack of self-referential layers (Irie et al. 2022, section 3.2), and how far gradients reach. */

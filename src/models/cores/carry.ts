@@ -23,10 +23,11 @@ const POSITION = 'unroll/position';
  * The core with its state kept as long as `carry` says. Cores that can keep theirs for a run do that themselves
  * (`resets`), for some of them reset a part of it.
  */
-export function carrying(core: SequenceCore, carry: Carry, unrollLength: number): SequenceCore {
+export function carrying(core: SequenceCore, carry: Carry, unrollLength: number | null): SequenceCore {
   if (carry === 'step') return forgetful(core);
-  if (carry === 'unroll') return segmented(core, unrollLength);
-  return core;
+  if (carry !== 'unroll') return core;
+  if (unrollLength === null) throw new Error('internal: an unroll must have a length');
+  return segmented(core, unrollLength);
 }
 
 /** Where the state is reset [T, B] bool: nowhere when it is carried through the run. */

@@ -26,8 +26,8 @@ export interface CoreContext {
   readonly scheme: InitializationScheme;
   /** How far gradients reach through the carried state: the whole unroll, or one step. */
   readonly bptt: Bptt;
-  /** Steps between two resets of a core whose state is carried through one unroll only. */
-  readonly unrollLength: number;
+  /** Steps between two resets of a core whose state is carried for one unroll; null where no core is. */
+  readonly unrollLength: number | null;
 }
 
 /** The carried tensor of that name: the trace of an agent gives every one that `stateShapes` names. */
