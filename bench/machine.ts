@@ -55,3 +55,12 @@ export async function describeMachine(
     },
   };
 }
+
+/** Whether the processor multiplies bfloat16 tiles itself (AMX), as Linux says; without that bfloat16 is no faster. */
+export function hasBfloat16Tiles(): boolean {
+  try {
+    return /^flags\s*:.*\bamx_bf16\b/m.test(readFileSync('/proc/cpuinfo', 'utf8'));
+  } catch {
+    return false;
+  }
+}

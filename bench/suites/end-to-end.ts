@@ -1,5 +1,7 @@
 /** `end_to_end/*`: env steps a second of the whole training loop, against the bare network's act and learn time and core against core. */
+import type { ResolvedConfig } from '../../src/config/index.ts';
 import type { Bench } from '../bench.ts';
+import { hasBfloat16Tiles } from '../machine.ts';
 import { easyConfig, updateProgram, type Core } from '../program.ts';
 import { CannotMeasure, comparisonRow, type Row } from '../row.ts';
 import { median, takePairs } from '../statistics.ts';
@@ -47,33 +49,69 @@ export async function endToEndRow(bench: Bench, core: Core): Promise<Row> {
   );
 }
 
-/** What the SRWM core costs a whole run: unrolls of both runs in turns, while the other one stands still. */
-export async function srwmOverFeedForwardRow(bench: Bench): Promise<Row> {
+/** What the SRWM core costs a whole run. */
+export function srwmOverFeedForwardRow(bench: Bench): Promise<Row> {
+  return runsRow(bench, {
+    name: 'end_to_end/srwm_over_feed_forward',
+    goal: 0.92,
+    what: 'unrolls of "srwm train procgen-easy" with the SRWM core against the same with the feed-forward core, in turns',
+    ours: easyConfig('srwm', bench.assignments),
+    rival: easyConfig('feed_forward', bench.assignments),
+  });
+}
+
+/** What bfloat16 in encoder and dense layers gains a whole run, where the processor multiplies it itself. */
+export function bfloat16Row(bench: Bench): Promise<Row> {
+  if (!hasBfloat16Tiles()) {
+    throw new CannotMeasure('bfloat16 gains nothing on a processor without AMX (amx_bf16 in /proc/cpuinfo)');
+  }
+  return runsRow(bench, {
+    name: 'end_to_end/bfloat16',
+    goal: 1.6,
+    what: 'unrolls of "srwm train procgen-easy" with hardware.precision=bfloat16 against float32, in turns',
+    ours: easyConfig('srwm', [...bench.assignments, 'hardware.precision=bfloat16']),
+    rival: easyConfig('srwm', bench.assignments),
+  });
+}
+
+interface TwoRuns {
+  readonly name: string;
+  readonly goal: number;
+  readonly what: string;
+  readonly ours: ResolvedConfig;
+  readonly rival: ResolvedConfig;
+}
+
+/** Unrolls of two runs of one size in turns, while the other one stands still. */
+async function runsRow(bench: Bench, { name, goal, what, ours, rival }: TwoRuns): Promise<Row> {
   if (bench.places.procgenLibrary === null) throw new CannotMeasure('ProcGen runs on Linux x86-64 only');
-  const start = (core: Core) =>
-    TrainingRun.start(bench, easyConfig(core, [...bench.assignments, `hardware.threads=${bench.threads}`]));
-  await using srwm = await start('srwm');
-  await using feedForward = await start('feed_forward');
-  const { train, environment } = easyConfig('srwm', bench.assignments).config;
+  const start = ({ config, sources }: ResolvedConfig) =>
+    TrainingRun.start(bench, {
+      config: { ...config, hardware: { ...config.hardware, threads: bench.threads } },
+      sources,
+    });
+  await using first = await start(ours);
+  await using second = await start(rival);
+  const { train, environment } = ours.config;
   const envSteps = environment.numEnvs * train.unrollLength;
-  const take = async (srwmFirst: boolean) => {
-    const first = await (srwmFirst ? srwm : feedForward).unrollSeconds();
-    const second = await (srwmFirst ? feedForward : srwm).unrollSeconds();
-    const [ours, rival] = srwmFirst ? [first, second] : [second, first];
-    return { ours: envSteps / ours, rival: envSteps / rival };
+  const take = async (oursFirst: boolean) => {
+    const before = await (oursFirst ? first : second).unrollSeconds();
+    const behind = await (oursFirst ? second : first).unrollSeconds();
+    const [own, other] = oursFirst ? [before, behind] : [behind, before];
+    return { ours: envSteps / own, rival: envSteps / other };
   };
   await takePairs(1, take);
   const pairs = await takePairs(bench.pairs, take);
   return comparisonRow(
     {
-      name: 'end_to_end/srwm_over_feed_forward',
+      name,
       unit: 'env steps/s',
       better: 'higher',
-      goal: 0.92,
+      goal,
       detail: {
-        what: 'unrolls of "srwm train procgen-easy" with the SRWM core against the same with the feed-forward core, in turns',
+        what,
         num_envs: environment.numEnvs,
-        shares: { srwm: srwm.shares(), feed_forward: feedForward.shares() },
+        shares: { ours: first.shares(), rival: second.shares() },
         threads: bench.threads,
       },
     },

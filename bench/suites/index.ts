@@ -3,7 +3,7 @@ import type { Bench } from '../bench.ts';
 import type { Row } from '../row.ts';
 import { roundTripRow, shareRow } from './bridge.ts';
 import { CORES } from '../program.ts';
-import { endToEndRow, srwmOverFeedForwardRow } from './end-to-end.ts';
+import { bfloat16Row, endToEndRow, srwmOverFeedForwardRow } from './end-to-end.ts';
 import { procgenRow } from './environment.ts';
 import { ledgerRow } from './evaluate.ts';
 import { readyRow } from './graph.ts';
@@ -58,6 +58,8 @@ export const suites = {
     { name: 'end_to_end/srwm', measure: (bench: Bench) => endToEndRow(bench, 'srwm') },
     { name: 'end_to_end/srwm_over_feed_forward', measure: srwmOverFeedForwardRow },
     { name: 'evaluate/ledger', measure: ledgerRow },
+    // Async, so that what this machine cannot measure is a rejection like any other.
+    { name: 'end_to_end/bfloat16', measure: async (bench: Bench) => bfloat16Row(bench) },
     ...rivalCases.map((one) => ({ name: one.name, measure: (bench: Bench) => rivalRow(bench, one) })),
   ],
 } as const satisfies Record<string, readonly Measurement[]>;

@@ -33,6 +33,7 @@ const PPO = [
   'train.learningRate=0.0005',
   'train.maxGradNorm=0.5',
 ];
+const ONE_GAME = [...PPO, 'environment.games=starpilot'];
 const SHORT_PPO = ['environment.numEnvs=32', 'train.unrollLength=16', 'train.batchSize=8'];
 const FULL_PPO = ['environment.numEnvs=64', 'train.unrollLength=64', 'train.batchSize=8'];
 
@@ -54,6 +55,22 @@ export const rivalCases: readonly RivalCase[] = [
     assignments: PPO,
   },
   {
+    name: 'rivals/ppo',
+    rival: 'cleanrl',
+    goal: PUBLISHED,
+    what: "PPO on StarPilot alone, feed-forward, against CleanRL's ppo_procgen.py as published (bench/rivals/cleanrl.py)",
+    core: 'feed_forward',
+    assignments: ONE_GAME,
+  },
+  {
+    name: 'rivals/ppo_tuned',
+    rival: 'cleanrl_tuned',
+    goal: TUNED,
+    what: 'the same against the loop tuned for this machine (bench/rivals/cleanrl_tuned.py)',
+    core: 'feed_forward',
+    assignments: ONE_GAME,
+  },
+  {
     name: 'rivals/torchbeast',
     rival: 'torchbeast',
     goal: PUBLISHED,
@@ -73,7 +90,7 @@ export const rivalCases: readonly RivalCase[] = [
 
 export async function rivalRow(bench: Bench, one: RivalCase): Promise<Row> {
   if (bench.places.procgenLibrary === null) throw new CannotMeasure('ProcGen runs on Linux x86-64 only');
-  const isPpo = one.assignments === PPO;
+  const isPpo = one.assignments.includes('algorithm.kind=ppo');
   const sizes = bench.full ? (isPpo ? FULL_PPO : []) : isPpo ? SHORT_PPO : SHORT;
   const threads = `hardware.threads=${bench.threads}`;
   const resolved = easyConfig(one.core, [...one.assignments, ...sizes, threads, ...bench.assignments]);

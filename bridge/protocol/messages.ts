@@ -71,7 +71,8 @@ const savedFile = z
  */
 export const verbs = {
   configure: {
-    request: z.strictObject({ device: z.string() }).meta({
+    /** `tf32`: whether a GPU may multiply float32 with 10 bits of precision; left out on a CPU, which cannot. */
+    request: z.strictObject({ device: z.string(), tf32: z.boolean().optional() }).meta({
       id: 'Configure',
       description: 'Chooses the device of everything that follows: cpu or cuda:N.',
     }),

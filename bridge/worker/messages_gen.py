@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_HASH = '6e8e15783ed77b17a921bf2db8d447312e839b060c6f483298add714a0720ce9'
+PROTOCOL_HASH = '4bf28ebc7cd21a83a373b28182fc97d2e64a421a585e0393ddf5bf3b755b4638'
 MAX_FRAMES = 4096
 MAX_FRAME_BYTES = 1073741824
 
@@ -171,6 +171,7 @@ class Configure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Chooses the device of everything that follows: cpu or cuda:N."""
 
     device: str
+    tf32: bool | None = None
 
 
 Dtype: TypeAlias = Literal[

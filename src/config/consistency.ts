@@ -27,6 +27,7 @@ export function checkTogether(
     ...burnInFaults(config, ownCore),
     ...popArtFaults(config, ownParts),
     ...curriculumFaults(config, ownParts),
+    ...precisionFaults(config),
     ...model,
     ...gameConflicts(config),
   ];
@@ -77,6 +78,14 @@ function* burnInFaults({ train, model }: Config, ownCore: boolean): Iterable<Con
   }
 }
 
+function* precisionFaults({ hardware }: Config): Iterable<Conflict> {
+  if (hardware.precision !== 'tf32' || hardware.device !== 'cpu') return;
+  yield {
+    text: 'hardware.precision tf32 is how NVIDIA GPUs multiply, and must be float32 or bfloat16 for hardware.device cpu',
+    keys: ['hardware.precision', 'hardware.device'],
+  };
+}
+
 function* popArtFaults({ algorithm }: Config, ownParts: readonly string[]): Iterable<Conflict> {
   if (algorithm.kind !== 'impala' || algorithm.valueScale.kind === 'none') return;
   const { minScale, maxScale } = algorithm.valueScale;
@@ -96,8 +105,15 @@ function* popArtFaults({ algorithm }: Config, ownParts: readonly string[]): Iter
 }
 
 /** Scores of levels are made of values, which under PopArt are in units of their own. */
-function* curriculumFaults({ algorithm }: Config, ownParts: readonly string[]): Iterable<Conflict> {
-  if (!ownParts.includes('curriculum') || algorithm.kind !== 'impala') return;
+function* curriculumFaults({ algorithm, train }: Config, ownParts: readonly string[]): Iterable<Conflict> {
+  if (!ownParts.includes('curriculum')) return;
+  if (train.lanes === 'overlapped') {
+    yield {
+      text: 'train.lanes must be synchronous with a curriculum, which chooses levels from what the last unroll came to, got overlapped',
+      keys: ['train.lanes'],
+    };
+  }
+  if (algorithm.kind !== 'impala') return;
   if (algorithm.valueScale.kind === 'none') return;
   yield {
     text: 'algorithm.valueScale.kind must be none with a curriculum, whose scores are in the units of rewards, got popart',

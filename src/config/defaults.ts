@@ -126,6 +126,7 @@ export const paper: Config = {
     unrollLength: 50,
     batchSize: 32,
     burnIn: 0,
+    lanes: 'auto',
     learningRate: 6e-4,
     schedule: schedules.linear,
     optimizer: optimizers.rmsprop,

@@ -76,6 +76,11 @@ const train = z.strictObject({
     .int()
     .min(0)
     .meta(doc('First steps of an unroll that only warm the core state up, under the present parameters.')),
+  lanes: z
+    .enum(['auto', 'synchronous', 'overlapped'])
+    .meta(
+      doc('Whether an unroll is collected while the former one is learnt from; auto = for impala on a GPU.'),
+    ),
   learningRate: z.number().positive(),
   schedule: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('constant') }),
@@ -219,7 +224,13 @@ export const configSchema = z.strictObject({
   evaluation,
   hardware: z.strictObject({
     device: z.string().regex(/^(auto|cpu|cuda:\d+)$/, 'must be auto, cpu or cuda:N'),
-    precision: z.enum(['float32']),
+    precision: z
+      .enum(['float32', 'tf32', 'bfloat16'])
+      .meta(
+        doc(
+          'Of convolutions and dense layers; states, losses and the optimizer are float32 always. tf32 is for GPUs.',
+        ),
+      ),
     threads: z.union([z.literal('auto'), positive]),
   }),
 });

@@ -1,6 +1,6 @@
 /** Encoders: from observations [N, ...] to features [N, M]. */
 import { maxPool2d, relu, scope, type Tensor } from '../graph/index.ts';
-import { conv2d, linear } from '../nn/index.ts';
+import { conv2d, layerDtype, linear } from '../nn/index.ts';
 import type { InitializationScheme } from './schemes.ts';
 
 /** Observations [N, ...] to features [N, M], float32. */
@@ -52,7 +52,7 @@ export function impalaResnet(options: ImpalaResnetOptions, scheme: Initializatio
 function pixels(observation: Tensor, options: ImpalaResnetOptions): Tensor {
   const scaled = spaceToDepth(observation, options.spaceToDepth)
     .permute([0, 3, 1, 2])
-    .to('float32')
+    .to(layerDtype())
     .mul(options.scale);
   return options.shift === 0 ? scaled : scaled.add(options.shift);
 }
@@ -98,7 +98,7 @@ export interface PatchConvOptions {
 export function patchConv(options: PatchConvOptions, scheme: InitializationScheme): Encoder {
   return (observation) =>
     scope('encoder', () => {
-      const patches = spaceToDepth(observation, options.patch).to('float32').mul(options.scale);
+      const patches = spaceToDepth(observation, options.patch).to(layerDtype()).mul(options.scale);
       const [first = 0, ...rest] = options.channels;
       let x = relu(linear('patch', first, scheme.convolution(patches.size(-1), 1))(patches)).permute([
         0, 3, 1, 2,
@@ -124,7 +124,7 @@ export interface MlpOptions {
 export function mlp(options: MlpOptions, scheme: InitializationScheme): Encoder {
   return (observation) =>
     scope('encoder', () => {
-      let x = observation.flatten(1).to('float32').mul(options.scale);
+      let x = observation.flatten(1).to(layerDtype()).mul(options.scale);
       if (options.shift !== 0) x = x.add(options.shift);
       options.sizes.forEach((size, i) => {
         x = relu(linear(`dense${i}`, size, scheme.dense(x.size(1), Math.SQRT2))(x));

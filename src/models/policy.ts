@@ -10,7 +10,7 @@ import {
   type CallSite,
   type Tensor,
 } from '../graph/index.ts';
-import { clipRewards, linear, type RewardClipping } from '../nn/index.ts';
+import { clipRewards, inPrecision, linear, type LayerPrecision, type RewardClipping } from '../nn/index.ts';
 import type { CoreState, SequenceCore } from './cores/index.ts';
 import type { Encoder } from './encoders.ts';
 import { schemes, type InitializationScheme, type SchemeName } from './schemes.ts';
@@ -60,6 +60,8 @@ export interface PolicyOptions extends RewardHearing {
   /** Values that the baseline head gives: one, or one a task. */
   readonly numValues: number;
   readonly scheme: InitializationScheme;
+  /** Of the dense layers and convolutions of encoder and core; states, heads and everything behind are float32. */
+  readonly precision: LayerPrecision;
   /** Start of the policy head, relative to the scheme's usual gain. */
   readonly policyGain: number;
 }
@@ -69,18 +71,21 @@ export interface PolicyOptions extends RewardHearing {
  * The reward of an episode's first observation belongs to the former episode and enters as 0 unless told otherwise.
  */
 export function actorCritic(options: PolicyOptions): Policy {
-  const { encoder, core, numActions, numValues, scheme } = options;
+  const { encoder, core, numActions, numValues, scheme, precision } = options;
   return {
     numActions,
     stateShapes: core.stateShapes,
     apply: ({ observation, reward, isFirst, state }) => {
       const [time, batch] = isFirst.shape as [number, number];
-      const features = encoder(observation.reshape([time * batch, ...observation.shape.slice(2)]));
+      const frames = observation.reshape([time * batch, ...observation.shape.slice(2)]);
+      const encoded = inPrecision(precision, () => encoder(frames));
+      const features =
+        encoded.dtype === precision && precision !== 'float32' ? encoded.to('float32') : encoded;
       checkFeatures(features, time * batch);
       const heard = rewardFeature(options, reward, isFirst);
       const seen = features.reshape([time, batch, features.size(-1)]);
       const x = heard === null ? seen : cat([seen, heard], -1);
-      const { y, state: next } = core.apply(x, isFirst, state);
+      const { y, state: next } = inPrecision(precision, () => core.apply(x, isFirst, state));
       checkCoreResult(y, next, [time, batch], core.stateShapes(batch));
       return scope('head', () => {
         const logits = linear('policy', numActions, scheme.dense(y.size(-1), options.policyGain))(y);

@@ -11,6 +11,8 @@ import {
 } from '../graph/index.ts';
 import { constant, fanInUniform } from './initializers.ts';
 
+import { computeIn } from './precision.ts';
+
 /** A function of a tensor that declares its parameters where it is applied. */
 export type Layer = (x: Tensor) => Tensor;
 
@@ -36,7 +38,7 @@ export function linear(name: string, size: number, options: LinearOptions = {}):
         options.bias === false
           ? null
           : parameter('bias', [size], options.biasInitializer ?? fanInUniform(fanIn));
-      return affine(x, weight, bias);
+      return computeIn(x, [weight, bias], (input, w, b) => affine(input, w as Tensor, b ?? null));
     });
 }
 
@@ -58,7 +60,7 @@ export function conv2d(name: string, channels: number, kernel: number, options: 
       const shape = [channels, x.size(1), kernel, kernel];
       const weight = parameter('weight', shape, options.weightInitializer ?? fanInUniform(fanIn));
       const bias = parameter('bias', [channels], options.biasInitializer ?? fanInUniform(fanIn));
-      return convolve(x, weight, bias, options);
+      return computeIn(x, [weight, bias], (input, w, b) => convolve(input, w as Tensor, b, options));
     });
 }
 

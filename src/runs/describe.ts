@@ -4,10 +4,9 @@ import type { Graph } from '../graph/index.ts';
 import { graphCost, moduleRows, type ModuleRow } from '../inspect/index.ts';
 import {
   actGraph,
-  agentOf,
+  agentFor,
   burnInGraph,
   impalaObjective,
-  numValuesOf,
   popArtGraphs,
   ppoObjective,
   slotTasks,
@@ -51,8 +50,7 @@ export function graphsOf(
   own: OwnParts = {},
   spaces: Spaces = spacesOf(config.environment),
 ): Graph[] {
-  const { blank } = config.environment;
-  const agent = agentOf(config.model, config.train, spaces, blank, own, numValuesOf(config));
+  const agent = agentFor(config, spaces, own);
   const { numEnvs } = config.environment;
   const { batchSize, unrollLength, burnIn } = config.train;
   const sizes = { numEnvs, batchSize, unrollLength, burnIn, tasks: slotTasks(config.environment) };

@@ -5,8 +5,7 @@ import type { Config } from '../config/index.ts';
 import { evaluate, planEvaluation, type EvaluationPlan, type EvaluationRequest } from '../evaluate/index.ts';
 import { reportOf, type EvaluationReport } from '../metrics/index.ts';
 import {
-  agentOf,
-  numValuesOf,
+  agentFor,
   createParameters,
   openPool,
   poolSpec,
@@ -46,7 +45,7 @@ export function planOf(config: Config, request: EvaluationRequest, own: OwnParts
   const plan = planEvaluation(config, request);
   // What a Gymnasium environment shows, and so its agent, is known when it has opened.
   if (plan.state === 'unroll' && config.environment.kind !== 'gymnasium')
-    requireState(agentOf(config.model, config.train, spacesOf(config.environment), false, own));
+    requireState(agentFor(config, spacesOf(config.environment), own));
   return plan;
 }
 
@@ -74,14 +73,7 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<KeptEval
     poolSpec({ ...config.environment, numEnvs: gamesOf(config.environment) }, 0, places),
   );
   await session.call('close_pool', { pool: 'spaces' });
-  const agent = agentOf(
-    config.model,
-    config.train,
-    spaces,
-    config.environment.blank,
-    own,
-    numValuesOf(config),
-  );
+  const agent = agentFor(config, spaces, own);
   if (plan.state === 'unroll') requireState(agent);
   await createParameters(session, agent, config.seed);
   await restoreCheckpoint(session, checkpoint, { sets: [SET], optimizers: [], handles: [], pools: [] });

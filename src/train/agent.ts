@@ -9,7 +9,8 @@ import {
   type Graph,
   type Tensor,
 } from '../graph/index.ts';
-import type { ModelConfig, TrainConfig } from '../config/index.ts';
+import type { Config, ModelConfig, TrainConfig } from '../config/index.ts';
+import type { LayerPrecision } from '../nn/index.ts';
 import {
   actorCritic,
   greedyActions,
@@ -25,6 +26,7 @@ import {
 } from '../models/index.ts';
 
 import type { OwnParts } from './own.ts';
+import { numValuesOf } from './tasks.ts';
 import { requireReadable, type Spaces } from './spaces.ts';
 
 export type { Spaces };
@@ -35,13 +37,29 @@ export interface Agent extends Spaces {
   readonly blank: boolean;
 }
 
+/** What the training rule and the hardware decide of an agent. */
+export interface Learnt {
+  readonly numValues: number;
+  readonly precision: LayerPrecision;
+}
+
+/** The agent of a whole configuration. */
+export function agentFor(config: Config, spaces: Spaces, own: OwnParts = {}): Agent {
+  const { model, train, environment, hardware } = config;
+  return agentOf(model, train, spaces, environment.blank, own, {
+    numValues: numValuesOf(config),
+    // TensorFloat-32 is how a GPU multiplies float32: the graphs are the same.
+    precision: hardware.precision === 'bfloat16' ? 'bfloat16' : 'float32',
+  });
+}
+
 export function agentOf(
   model: ModelConfig,
   train: Pick<TrainConfig, 'bptt' | 'unrollLength'>,
   spaces: Spaces,
   blank: boolean,
   own: OwnParts = {},
-  numValues = 1,
+  { numValues, precision }: Learnt = { numValues: 1, precision: 'float32' },
 ): Agent {
   const scheme = schemes[model.initialization];
   if (own.encoder === undefined && own.policy === undefined) requireReadable(model, spaces);
@@ -52,6 +70,7 @@ export function agentOf(
     numActions,
     numValues,
     scheme,
+    precision,
     encoder: own.encoder ?? encoderOf(model, scheme),
     core: own.core ?? makeCore(model.core, { ...train, scheme }),
     policyGain: model.policyGain,

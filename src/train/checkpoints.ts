@@ -16,6 +16,7 @@ import { SrwmError } from '../../bridge/protocol/errors.ts';
 import type { CurriculumState } from './curriculum-runner.ts';
 import { writeWhole } from './run-directory.ts';
 import type { Session } from './session.ts';
+import type { Collected } from './unrolls.ts';
 
 /** What the worker must write and read back: names of its objects. */
 export interface Contents {
@@ -35,6 +36,8 @@ export interface Counters {
   /** Of a run with a curriculum. */
   readonly curriculum?: CurriculumState;
   readonly returnsByGame: Readonly<Record<string, readonly number[]>>;
+  /** The unroll that was collected and not learnt from yet; only where lanes overlap. */
+  readonly waiting?: Collected;
 }
 
 interface Manifest {

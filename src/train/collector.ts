@@ -76,6 +76,13 @@ export class Collector {
     return { unroll: places[place], initialState: this.#initialIn(place) };
   }
 
+  /** Every handle of a place. */
+  allHandlesOf(place: Place): string[] {
+    const { finalValue, ...always } = places[place];
+    const final = this.#options.agent.truncates === true ? [finalValue] : [];
+    return [...Object.values(always), ...final, ...Object.values(this.#initialIn(place))];
+  }
+
   #initialIn(place: Place): Readonly<Record<string, string>> {
     const prefix = `${this.#options.owner}/initial${place === 0 ? '' : '/1'}`;
     return Object.fromEntries(stateNames(this.#options.agent).map((name) => [name, `${prefix}/${name}`]));
@@ -97,7 +104,10 @@ export class Collector {
   }
 
   /** One unroll; `noiseKey` decides every sampled action of it. */
-  async collect(noiseKey: bigint, place: Place = 0): Promise<ReplyBody<'collect'>> {
+  async collect(
+    noiseKey: bigint,
+    { place = 0, version }: { readonly place?: Place; readonly version?: number } = {},
+  ): Promise<ReplyBody<'collect'>> {
     const { set, pool, unrollLength, keep, owner, agent } = this.#options;
     const noiseHandle = `${owner}/noise`;
     const unroll = places[place];
@@ -107,6 +117,7 @@ export class Collector {
     return this.#session.call('collect', {
       graph: this.#act.hash,
       set,
+      ...(version !== undefined && { version }),
       pool,
       length: unrollLength,
       inputs: {},

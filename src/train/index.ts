@@ -1,6 +1,7 @@
 /** Training rules and the loop around them. */
 export {
   actGraph,
+  agentFor,
   agentOf,
   applyPolicy,
   initialStateGraph,
@@ -30,7 +31,7 @@ export {
 } from './level-replay.ts';
 export { Collector } from './collector.ts';
 export { openPool, poolSpec, type OpenPool } from './environment.ts';
-export { numValuesOf, slotTasks } from './tasks.ts';
+export { slotTasks } from './tasks.ts';
 export type * from './events.ts';
 export {
   gradientTransform,

@@ -1,7 +1,7 @@
 /** The training loop: collect an unroll, learn from it, say what happened; checkpoints at borders between unrolls. */
 import type { Config } from '../config/index.ts';
 import { checkLoss } from '../graph/index.ts';
-import { latestCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoints.ts';
+import { latestCheckpoint, restoreCheckpoint, writeCheckpoint, type Contents } from './checkpoints.ts';
 import { CurriculumRunner, type CurriculumState } from './curriculum-runner.ts';
 import type { Debugged, RunEnd, RunEvent, Update, Warned } from './events.ts';
 import { makeParts, type Parts } from './parts.ts';
@@ -10,7 +10,7 @@ import type { OwnParts } from './own.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { Places, Session } from './session.ts';
 import { scaleWarnings } from './spaces.ts';
-import { randomKey } from './streams.ts';
+import { Unrolls, type Collected } from './unrolls.ts';
 
 export interface LoopOptions {
   readonly session: Session;
@@ -29,7 +29,9 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
   const warnings: string[] = [];
   const checkpoint = latestCheckpoint(run.folder, (message) => warnings.push(message));
   const parts = await makeParts(session, config, options.places, checkpoint === null, options.own);
-  if (checkpoint !== null) await restoreCheckpoint(session, checkpoint, parts.contents);
+  const waiting = checkpoint?.counters.waiting ?? null;
+  if (checkpoint !== null) await restoreCheckpoint(session, checkpoint, contentsWith(parts, waiting));
+  const unrolls = unrollsOf(session, config, parts, waiting);
   for (const graph of parts.graphs) run.writeGraph(graph);
   const progress = new Progress(config, parts, checkpoint?.counters ?? null, session);
   progress.curriculum = runnerOf(options, parts, checkpoint?.counters.curriculum ?? null);
@@ -49,18 +51,15 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
 
   let saved = checkpoint === null ? -1 : progress.updates;
   const save = async (): Promise<RunEvent> => {
-    const made = await writeCheckpoint(
-      session,
-      run.folder,
-      parts.contents,
-      progress.counters,
-      config.checkpoint.keep,
-    );
+    const left = await unrolls.settle();
+    const counters = { ...progress.counters, ...(left && { waiting: left }) };
+    const contents = contentsWith(parts, left);
+    const made = await writeCheckpoint(session, run.folder, contents, counters, config.checkpoint.keep);
     saved = progress.updates;
     return { type: 'checkpoint', update: progress.updates, env_steps: progress.envSteps, path: made.folder };
   };
   while (progress.envSteps < config.train.totalEnvSteps && !stop.aborted) {
-    yield* unrollAndLearn(parts, config, progress);
+    yield* unrollAndLearn(parts, config, progress, unrolls);
     if (progress.updates - Math.max(saved, 0) >= config.checkpoint.everyUpdates) yield await save();
   }
   if (saved !== progress.updates) yield await save();
@@ -79,8 +78,9 @@ export async function* updateLoop(
   const parts = await makeParts(session, config, options.places, true, options.own);
   const progress = new Progress(config, parts, null, session);
   progress.curriculum = runnerOf(options, parts, null);
+  const unrolls = unrollsOf(session, config, parts, null);
   while (progress.envSteps < config.train.totalEnvSteps && !stop.aborted) {
-    for await (const event of unrollAndLearn(parts, config, progress)) {
+    for await (const event of unrollAndLearn(parts, config, progress, unrolls)) {
       if (event.type === 'update') yield event;
       else if (event.type === 'debug') options.onDebug?.(event);
       else options.onWarning?.(event);
@@ -106,18 +106,29 @@ function runnerOf(
   });
 }
 
+function unrollsOf(session: Session, config: Config, parts: Parts, waiting: Collected | null): Unrolls {
+  const { learner, collector, behaviourSet, overlapped } = parts;
+  return new Unrolls({ session, learner, collector, behaviourSet, overlapped, seed: config.seed }, waiting);
+}
+
+/** What a checkpoint holds, the unroll that waits to be learnt from included. */
+function contentsWith({ contents, collector }: Parts, waiting: Collected | null): Contents {
+  if (waiting === null) return contents;
+  return { ...contents, handles: [...contents.handles, ...collector.allHandlesOf(waiting.place)] };
+}
+
 async function* unrollAndLearn(
   { collector, algorithm, learner, pool }: Parts,
   config: Config,
   progress: Progress,
+  unrolls: Unrolls,
 ): AsyncGenerator<Update | Debugged | Warned> {
   const unrollIndex = progress.unrolls;
   const envStepsBefore = progress.envSteps;
-  const behaviourVersion = learner.version;
   await progress.curriculum?.choose(unrollIndex);
-  const unroll = await collector.collect(randomKey(config.seed, 'actions', unrollIndex));
-  progress.collected(unroll, pool.numEnvs * config.train.unrollLength);
-  for (const { code, message } of unroll.faults) yield { type: 'warning', code, message };
+  const { reply, behaviourVersion, place } = await unrolls.next(unrollIndex);
+  progress.collected(reply, pool.numEnvs * config.train.unrollLength);
+  for (const { code, message } of reply.faults) yield { type: 'warning', code, message };
   const seen: Debugged[] = [];
   learner.onObservations = (observations, update) =>
     seen.push(...observations.map((one) => ({ type: 'debug' as const, update, ...one })));
@@ -125,14 +136,15 @@ async function* unrollAndLearn(
     const context = {
       unrollIndex,
       envStepsBefore,
-      ...collector.handlesOf(0),
-      behaviourSet: learner.set,
+      ...collector.handlesOf(place),
+      behaviourSet: unrolls.behaviourSet,
     };
     await algorithm.begin(context);
     if (progress.curriculum !== null) {
       const scores = await algorithm.scores(context);
-      await progress.curriculum.collected(unroll.episodes, scores, context.unroll.isFirst);
+      await progress.curriculum.collected(reply.episodes, scores, context.unroll.isFirst);
     }
+    if (progress.envSteps < config.train.totalEnvSteps) unrolls.begin(unrollIndex + 1);
     for await (const update of algorithm.learn(context)) {
       progress.watch.add('learn', update.learnSeconds);
       yield* seen.splice(0);

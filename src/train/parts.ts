@@ -2,7 +2,7 @@
 import type { Config } from '../config/index.ts';
 import type { Graph } from '../graph/index.ts';
 import type { Objective } from '../objectives/index.ts';
-import { actGraph, agentOf, type Agent } from './agent.ts';
+import { actGraph, agentFor, type Agent } from './agent.ts';
 import type { Algorithm } from './algorithm.ts';
 import type { Contents } from './checkpoints.ts';
 import { Collector } from './collector.ts';
@@ -13,10 +13,11 @@ import type { OwnParts } from './own.ts';
 import { ppoAlgorithm } from './ppo/algorithm.ts';
 import type { Places, Session } from './session.ts';
 import { librarySeed } from './streams.ts';
-import { numValuesOf } from './tasks.ts';
 
 /** Names of a run's objects in the worker. */
 export const SET = 'agent';
+/** The parameters that act while those of the agent are learnt. */
+const ACTOR = 'actor';
 const OPTIMIZER = 'agent';
 const POOL = 'train';
 const OWNER = 'train';
@@ -29,6 +30,9 @@ export interface Parts {
   readonly algorithm: Algorithm;
   readonly graphs: readonly Graph[];
   readonly parameterCount: number;
+  /** The parameter set that collects, and whether it does so while another unroll is learnt from. */
+  readonly behaviourSet: string;
+  readonly overlapped: boolean;
   readonly contents: Contents;
 }
 
@@ -42,13 +46,17 @@ export async function makeParts(
 ): Promise<Parts> {
   const seed = librarySeed(config.seed, 'pool');
   const pool = await openPool(session, POOL, poolSpec(config.environment, seed, places));
-  const agent = agentOf(config.model, config.train, pool, config.environment.blank, own, numValuesOf(config));
+  const agent = agentFor(config, pool, own);
   const parameterCount = await createParameters(session, agent, config.seed);
   const learner = new Learner(session, SET, OPTIMIZER, config.train.maxGradNorm, own.gradients);
   await learner.create(config.train.optimizer);
+  // A curriculum chooses levels from what the last unroll came to, so it waits for that.
+  const overlapped = own.curriculum === undefined && isOverlapped(config, session.device);
+  const behaviourSet = overlapped ? ACTOR : SET;
+  if (overlapped) await createParameters(session, agent, config.seed, ACTOR);
   const collector = new Collector(session, {
     agent,
-    set: SET,
+    set: behaviourSet,
     pool: POOL,
     numEnvs: pool.numEnvs,
     unrollLength: config.train.unrollLength,
@@ -68,13 +76,23 @@ export async function makeParts(
     algorithm,
     graphs: [...collector.graphs, ...algorithm.graphs],
     parameterCount,
+    behaviourSet,
+    overlapped,
     contents: {
-      sets: [SET],
+      sets: overlapped ? [SET, ACTOR] : [SET],
       optimizers: [OPTIMIZER],
       handles: [...collector.stateHandles, ...algorithm.stateHandles],
       pools: [POOL],
     },
   };
+}
+
+/** PPO's clip is around the policy that acted, and corrects for no lag: it overlaps only when it is told to. */
+function isOverlapped({ train, algorithm }: Config, device: string): boolean {
+  return (
+    train.lanes === 'overlapped' ||
+    (train.lanes === 'auto' && device !== 'cpu' && algorithm.kind === 'impala')
+  );
 }
 
 function algorithmOf(
@@ -93,6 +111,11 @@ function algorithmOf(
 }
 
 /** Makes the agent's parameters from the seed, each from its own key, and returns how many numbers they are. */
-export async function createParameters(session: Session, agent: Agent, seed: number): Promise<number> {
-  return session.createParameters(SET, [actGraph(agent, 1, 'greedy')], seed);
+export async function createParameters(
+  session: Session,
+  agent: Agent,
+  seed: number,
+  set = SET,
+): Promise<number> {
+  return session.createParameters(set, [actGraph(agent, 1, 'greedy')], seed);
 }

@@ -86,8 +86,12 @@ export class Session implements AsyncDisposable {
     });
     try {
       const device = chooseDevice(hardware.device, worker.hello.devices);
+      requirePrecision(hardware.precision, device);
       const session = new Session(worker, device, options.signal ?? null);
-      await session.call('configure', { device });
+      await session.call('configure', {
+        device,
+        ...(device !== 'cpu' && { tf32: hardware.precision === 'tf32' }),
+      });
       return session;
     } catch (error) {
       await worker.close();
@@ -282,6 +286,15 @@ function chooseDevice(wanted: string, devices: readonly { readonly name: string 
   if (wanted === 'auto') return names.find((name) => name.startsWith('cuda')) ?? 'cpu';
   if (names.includes(wanted)) return wanted;
   throw new SrwmError('WORKER_DEVICE', `hardware.device: must be one of ${names.join(', ')}, got ${wanted}.`);
+}
+
+function requirePrecision(precision: Config['hardware']['precision'], device: string): void {
+  if (precision !== 'tf32' || device !== 'cpu') return;
+  throw new SrwmError(
+    'CONFIG_INVALID',
+    `hardware.precision: tf32 is how NVIDIA GPUs multiply, and must be float32 or bfloat16 here, where hardware.device auto found no GPU.`,
+    { remedy: 'Set hardware.precision=float32.' },
+  );
 }
 
 export const handle = (id: string): Binding => ({ kind: 'handle', id });

@@ -33,6 +33,10 @@ class ProgramHandlers:
                 'WORKER_DEVICE', f'hardware.device: must be one of {known}, got "{body.device}".'
             )
         self._session.store.device = torch.device(body.device)
+        if body.tf32 is not None:
+            # torch's own choice differs between convolutions and matrix products.
+            torch.backends.cuda.matmul.allow_tf32 = body.tf32
+            torch.backends.cudnn.allow_tf32 = body.tf32
         return {}, []
 
     def load_graph(self, body: LoadGraph, frames: Sequence[WireTensor], context: Context) -> Reply:

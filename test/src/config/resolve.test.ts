@@ -66,6 +66,7 @@ describe('a preset', () => {
       unrollLength: 50,
       batchSize: 32,
       burnIn: 0,
+      lanes: 'auto',
       learningRate: 6e-4,
       schedule: { kind: 'linear' },
       optimizer: { kind: 'rmsprop', alpha: 0.99, epsilon: 0.01, momentum: 0 },

@@ -133,7 +133,7 @@ describe.skipIf(python === null)(`PopArt in the worker (${needsPython})`, { time
       SPACES,
       false,
       {},
-      config.valueScale.kind === 'none' ? 1 : TASKS,
+      { numValues: config.valueScale.kind === 'none' ? 1 : TASKS, precision: 'float32' },
     );
     const graph = impalaObjective(agent, config, sizes);
     const act = actGraph(agent, B, 'sampled');
