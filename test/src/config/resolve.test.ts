@@ -90,7 +90,7 @@ describe('a preset', () => {
     });
     expect(config.evaluation).toMatchObject({
       episodes: 200,
-      play: ['greedy'],
+      play: ['sampled', 'greedy'],
       unseenStartLevel: 1000,
       unseenNumLevels: 200,
     });
