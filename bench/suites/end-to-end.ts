@@ -34,7 +34,7 @@ export async function endToEndRow(bench: Bench, core: Core): Promise<Row> {
       name: `end_to_end/${core}`,
       unit: 'env steps/s',
       better: 'higher',
-      goal: 0.85,
+      goal: 0.9,
       detail: {
         what: 'unrolls of "srwm train procgen-easy" against 1 / (act + learn) of bench/rivals/update.py',
         num_envs: environment.numEnvs,

@@ -115,6 +115,8 @@ function quickstart(): Config {
     checkpoint: { everyUpdates: 400, keep: 2 },
     evaluation: {
       ...paper.evaluation,
+      // Beside policies that never look, which play levels as they come: 200 episodes each say more than 50 levels once.
+      protocol: 'episodes',
       atEnd: true,
       play: ['sampled', 'greedy'],
       blindSearch: { rounds: 8, candidates: 48, episodes: 8 },

@@ -8,6 +8,7 @@ import { reportOf } from '../metrics/index.ts';
 import { packageFolder } from '../setup/index.ts';
 import {
   readEnd,
+  poolSpec,
   readRecord,
   RunDirectory,
   Session,
@@ -42,6 +43,8 @@ export async function* startRun(
   options: RunOptions,
 ): AsyncGenerator<RunEvent, void> {
   const { own = {}, ownFile = null, ownEntry } = options;
+  // What the environment's section alone shows to be wrong leaves no run behind.
+  poolSpec(resolved.config.environment, 0, options.places);
   const kept = ownRecord(options.folder, own, ownFile, ownEntry);
   using run = RunDirectory.create(options.folder, {
     format: 1,

@@ -1,4 +1,5 @@
 /** From the environment section to the spec of a pool. */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import type { PoolSpec } from '../../bridge/protocol/messages.ts';
@@ -74,7 +75,15 @@ export function poolSpec(
 function inProject(env: string, project: string): string {
   const at = env.lastIndexOf(':');
   const place = env.slice(0, Math.max(0, at));
-  return place.endsWith('.py') ? path.resolve(project, place) + env.slice(at) : env;
+  if (!place.endsWith('.py')) return env;
+  const file = path.resolve(project, place);
+  if (!existsSync(file)) {
+    throw new SrwmError(
+      'ENV_IMPORT',
+      `environment.env: the file of "${env}" must exist, but "${file}" does not.`,
+    );
+  }
+  return file + env.slice(at);
 }
 
 export interface OpenPool extends Spaces {

@@ -1,4 +1,5 @@
 /** Runs on Gymnasium environments: they resume bit for bit, and survive what their environments do. */
+import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { encoders, parseAssignment, presetNamed, resolveConfig } from '../../../src/config/index.ts';
 import { askSpaces } from '../../../src/runs/index.ts';
@@ -19,6 +20,16 @@ const SMALL = [
 function cartpole(...sets: readonly string[]) {
   return resolveConfig(presetNamed('cartpole').config(), 'preset cartpole', sets.map(parseAssignment));
 }
+
+it('a file that is not there leaves no run behind', async () => {
+  const folder = newFolder();
+  const gone = startSmall(cartpole('environment.env=./gone.py:Walk', ...SMALL), folder);
+  expect(await rejection(gone)).toMatchObject({
+    code: 'ENV_IMPORT',
+    message: expect.stringContaining('./gone.py:Walk') as string,
+  });
+  expect(existsSync(folder)).toBe(false);
+});
 
 describe.skipIf(python === null)(`runs on Gymnasium environments (${needsPython})`, () => {
   it('resume bit for bit, in the middle of episodes', async () => {
