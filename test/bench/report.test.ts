@@ -62,6 +62,7 @@ test('keeps each row in the suite of the first part of its name', () => {
     update: 'train',
     end_to_end: 'train',
     rivals: 'train',
+    evaluate: 'train',
     python: 'bridge',
     trace: 'graph',
     types: 'graph',
