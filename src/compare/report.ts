@@ -58,6 +58,7 @@ export interface CompareNote {
   readonly message: string;
 }
 
+/** What comparing runs came to: scores, gaps and differences with intervals, and what to know when reading them. */
 export interface CompareReport {
   readonly protocol: string;
   readonly state: string;

@@ -24,6 +24,7 @@ export interface LevelRow {
   readonly completed: boolean;
 }
 
+/** What a split of levels, played in one way, came to. */
 export interface SplitResult {
   /** For example `train/sampled`, `unseen/greedy`, `train/random`, `train/blind`. */
   readonly name: string;

@@ -70,7 +70,7 @@ test('gives every error code an exit code', () => {
   const of = (exit: number): string[] => Object.keys(errorCodes).filter((code) => exitCodeOf(code) === exit);
   expect(of(130)).toEqual(['CLI_INTERRUPTED']);
   expect(of(3).every((code) => code.startsWith('SETUP_'))).toBe(true);
-  expect(of(2).every((code) => /^(CLI|CONFIG|USAGE)_/.test(code))).toBe(true);
+  expect(of(2).every((code) => /^(CLI|CONFIG|USAGE|SWEEP|EVALUATE|COMPARE)_/.test(code))).toBe(true);
   expect(of(1)).toContain('WORKER_LOST');
 });
 
