@@ -22,7 +22,7 @@ const SET = 'agent';
  * another form), and then the last digit decides some of 10^8 ReLUs and maxima: on random frames PyTorch's own gradients
  * are up to 5e-4 away from those in float64. A bias begins at zero, so that after a step it is off by as much.
  */
-export const TOLERANCES = { loss: 1e-4, gradient: 1e-3, parameter: 1e-3 } as const;
+export const TOLERANCES = { loss: 1e-4, gradient: 1e-3, parameter: 1e-4 } as const;
 const differencesSchema = z.object({ loss: z.number(), gradient: z.number(), parameter: z.number() });
 export type Differences = z.infer<typeof differencesSchema>;
 

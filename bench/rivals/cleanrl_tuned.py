@@ -1,6 +1,6 @@
 """CleanRL's loop as an expert tunes it for this machine, results unchanged. Beside `cleanrl.py`:
 
-- the network of `rivals/update.py`: channels-last weights over ProcGen's own HWC bytes, in-place ReLU and additions;
+- the network of `rivals/update.py`: channels-last weights over ProcGen's own HWC bytes, the project's own convolutions;
 - frames stay uint8 until they enter the network: a quarter of the memory traffic; every buffer is made once;
 - `inference_mode` while acting; actions by a Gumbel draw from the logits, without `Categorical`;
 - two groups of slots: ProcGen's threads step one while the network acts for the other;

@@ -39,7 +39,7 @@ class SelfReference(nn.Module):
         super().__init__()
         self.heads, self.head_dim = heads, dim // heads
         self.width = 3 * self.head_dim + 4 if output is None else output + 2 * self.head_dim + 4
-        self.w = nn.Parameter(torch.empty(heads, self.head_dim, self.width))
+        self.w = nn.Parameter(torch.randn(heads, self.head_dim, self.width) * self.head_dim**-0.5)
         self.unused_norm = nn.LayerNorm(dim)
         self.out = nn.Linear(dim, dim, bias=False)
 

@@ -3,8 +3,8 @@
 TorchBeast: Apache-2.0, https://github.com/facebookresearch/torchbeast. On a CPU its threads only take each other's
 cores, so that acting and learning take turns with all of them; two groups of slots are stepped by ProcGen's threads
 while the network acts for the other one. Network, loss and optimizer step are those of `rivals/update.py`, which says
-what is tuned there; buffers are made once, frames stay bytes, acting runs in inference mode. With SRWM layers it uses
-the project's own kernels.
+what is tuned there (the project's own kernels among it); buffers are made once, frames stay bytes, acting runs in
+inference mode.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ class Loop:
         self._setting = setting
         torch.manual_seed(1)
         network = Network(Sizes(**{**setting.sizes, 'channels': tuple(setting.sizes['channels'])}))
-        for layer in network.layers:
-            torch.nn.init.normal_(layer.w, std=0.1)
         network.to(memory_format=torch.channels_last)
         costs = Costs(discount=setting.discount, baseline=setting.baseline_cost, entropy=setting.entropy_cost)
         self._update = Update(

@@ -4,13 +4,14 @@ Same mathematics, same parameters, same kernels, same allocator and thread setti
 cores. Tuned here:
 
 - channels-last throughout: the uint8 [N, Y, X, C] frames are permuted without a copy, weights are stored likewise;
-- ReLU and residual additions in place wherever autograd does not need the former value;
+- convolutions by the project's own kernel (`srwm.kernels.conv2d`), the ReLU before and the addition after in its call;
+- other ReLUs in place wherever autograd does not need the former value;
 - the encoder runs once over all T + 1 steps of all columns; V-trace runs without gradients;
 - losses are summed once and read after the step; gradients are dropped, not zeroed;
 - `foreach` RMSprop and gradient clipping: one call for all parameters.
 
 Tried and left out, since slower or equal on two CPU cores: NCHW, `torch.compile` of the encoder (the convolutions
-are library calls either way), one convolution call a time step.
+are calls either way), one convolution call a time step.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rivals.cores import PROJECT_NAMES, CoreSizes, core_of
+from srwm.kernels import conv2d
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,8 @@ class Block(nn.Module):
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv1(F.relu_(self.conv0(F.relu(x)))).add_(x)
+        inner = conv2d(x, self.conv0.weight, self.conv0.bias, padding=1, relu_input=True)
+        return conv2d(inner, self.conv1.weight, self.conv1.bias, padding=1, relu_input=True, residual=x)
 
 
 class Stage(nn.Module):
@@ -66,7 +69,7 @@ class Stage(nn.Module):
         self.blocks = nn.ModuleList(Block(outputs) for _ in range(blocks))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.max_pool2d(self.conv(x), 3, stride=2, padding=1)
+        x = F.max_pool2d(conv2d(x, self.conv.weight, self.conv.bias, padding=1), 3, stride=2, padding=1)
         for block in self.blocks:
             x = block(x)
         return x
