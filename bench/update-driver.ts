@@ -18,9 +18,8 @@ import type { Pair } from './statistics.ts';
 const SET = 'agent';
 
 /**
- * Beyond these the two sides do not compute the same. Both round otherwise (sums of 1.6 million terms, convolutions in
- * another form), and then the last digit decides some of 10^8 ReLUs and maxima: on random frames PyTorch's own gradients
- * are up to 5e-4 away from those in float64. A bias begins at zero, so that after a step it is off by as much.
+ * Beyond these the two sides do not compute the same. Both call the same kernels, but sum 1.6 million terms in orders of
+ * their own, and then the last digit decides some of 10^8 ReLUs and maxima.
  */
 export const TOLERANCES = { loss: 1e-4, gradient: 1e-3, parameter: 1e-4 } as const;
 const differencesSchema = z.object({ loss: z.number(), gradient: z.number(), parameter: z.number() });

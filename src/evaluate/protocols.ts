@@ -9,17 +9,17 @@ import type { Play } from '../train/index.ts';
  * in many slots at once, levels drawn with replacement; for environments without levels.
  */
 export const PROTOCOLS = ['ledger', 'paper', 'episodes'] as const;
-/** A way of evaluating: `ledger`, `paper` or `episodes`; see {@link PROTOCOLS}. */
+/** A way of evaluating: `ledger`, `paper` or `episodes`. */
 export type Protocol = (typeof PROTOCOLS)[number];
 
 /** `carry`: through an episode. `unroll`: from zero again after each `train.unrollLength` steps of an episode. */
 export const STATES = ['carry', 'unroll'] as const;
-/** How long the core state is kept during an evaluation; see {@link STATES}. */
+/** How long the core state is kept during an evaluation: `carry` or `unroll`. */
 export type StateHandling = (typeof STATES)[number];
 
 /** Splits by name; a range `1000-1199` is a split as well. */
 export const SPLITS = ['train', 'unseen', 'test-1', 'test-2', 'test-3'] as const;
-/** Levels to evaluate on: a name of {@link SPLITS}, or a range such as `1000-1199`, both ends included. */
+/** Levels to evaluate on: `train`, `unseen`, `test-1` to `test-3`, or a range such as `1000-1199`, both ends included. */
 export type Split = (typeof SPLITS)[number] | `${number}-${number}`;
 
 /** Held-out levels of the released code's three test runs. */
