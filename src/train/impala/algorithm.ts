@@ -1,5 +1,6 @@
 /** IMPALA: each column of an unroll is learnt from once, in groups of `batchSize`. */
 import type { Config, ImpalaConfig } from '../../config/index.ts';
+import type { Graph } from '../../graph/index.ts';
 import type { Objective } from '../../objectives/index.ts';
 import { stateNames, type Agent } from '../agent.ts';
 import { learningRateAt, type Algorithm, type UnrollContext } from '../algorithm.ts';
@@ -32,6 +33,8 @@ export function impalaAlgorithm(
   const popArt = config.valueScale.kind === 'none' ? null : new PopArt(session, graph, config.valueScale);
   const warmUp = new BurnIn(session, agent, burnIn, unrollLength, numEnvs);
   const groups = chunks([...Array(numEnvs).keys()], batchSize);
+  // Only a curriculum asks for scores; traced when it first does.
+  let scoring: Graph | undefined;
   return {
     graphs: [graph, ...warmUp.graphs, ...(popArt?.graphs ?? [])],
     updatesPerUnroll: groups.length,
@@ -43,7 +46,7 @@ export function impalaAlgorithm(
     },
     begin: () => Promise.resolve(),
     async scores({ unroll, behaviourSet }) {
-      const scoring = impalaScoresGraph(agent, config, unrollLength, numEnvs);
+      scoring ??= impalaScoresGraph(agent, config, unrollLength, numEnvs);
       const [magnitudes] = await session.run(scoring, {
         set: behaviourSet,
         inputs: {

@@ -1,9 +1,10 @@
 /** |A_t| of every step of an unroll under the policy that collected it, which a curriculum judges levels by. */
-import { tensorSpec, trace, unobserved, type Graph, type Tensor } from '../../graph/index.ts';
+import { tensorSpec, trace, type Graph, type Tensor } from '../../graph/index.ts';
 import type { ImpalaConfig } from '../../config/index.ts';
 import { clipRewards } from '../../nn/index.ts';
 import { generalizedAdvantages } from '../../objectives/index.ts';
-import { applyPolicy, policySpecs, type Agent } from '../agent.ts';
+import { policySpecs, type Agent } from '../agent.ts';
+import { bootstrapValueOf, wholeUnrollSpecs } from '../bootstrap.ts';
 import { finalValueSpecs, withFinalValues } from '../truncation.ts';
 
 /**
@@ -14,28 +15,21 @@ export function impalaScoresGraph(agent: Agent, config: ImpalaConfig, time: numb
   const { observation: _o, reward: _r, is_first: _f, ...states } = policySpecs(agent, 1, batch);
   const inputs = {
     ...states,
-    all_observations: tensorSpec([time + 1, batch, ...agent.observationShape], agent.observationDtype),
-    all_rewards: tensorSpec([time + 1, batch]),
-    all_is_first: tensorSpec([time + 1, batch], 'bool'),
+    ...wholeUnrollSpecs(agent, time, batch),
     baseline: tensorSpec([time, batch]),
     ...finalValueSpecs(agent, time, batch),
   };
   return trace('impala_scores', inputs, (inputs) => {
     const all = inputs as Readonly<Record<string, Tensor>>;
     const value = (name: string): Tensor => all[name] as Tensor;
-    const last = {
-      ...all,
-      observation: value('all_observations').slice(0, time),
-      reward: value('all_rewards').slice(0, time),
-      is_first: value('all_is_first').slice(0, time),
-    };
+    const bootstrapValue = bootstrapValueOf(agent, all, time);
     const clipped = clipRewards(value('all_rewards').slice(0, 1), config.rewardClipping);
     const advantages = generalizedAdvantages(
       {
         rewards: withFinalValues(clipped, all, config.discount),
         discounts: value('all_is_first').slice(0, 1).logicalNot().to('float32').mul(config.discount),
         values: value('baseline'),
-        bootstrapValue: unobserved(() => applyPolicy(agent, last)).baseline.select(0, 0),
+        bootstrapValue,
       },
       config.lambda,
     );

@@ -1,5 +1,5 @@
 /** What PPO computes once an unroll: scaled rewards, advantages and value targets. */
-import { full, tensorSpec, trace, unobserved, zeros, type Graph, type Tensor } from '../../graph/index.ts';
+import { full, tensorSpec, trace, zeros, type Graph, type Tensor } from '../../graph/index.ts';
 import type { PpoConfig } from '../../config/index.ts';
 import {
   generalizedAdvantages,
@@ -7,7 +7,8 @@ import {
   normalizeAdvantages,
   normalizeRewards,
 } from '../../objectives/index.ts';
-import { applyPolicy, policySpecs, type Agent } from '../agent.ts';
+import { policySpecs, type Agent } from '../agent.ts';
+import { bootstrapValueOf, wholeUnrollSpecs } from '../bootstrap.ts';
 import { finalValueSpecs, withFinalValues } from '../truncation.ts';
 
 /** Named state of the reward scale: it goes in and comes out of every unroll. */
@@ -20,9 +21,7 @@ export const REWARD_SCALE = ['running', 'mean', 'variance', 'count'] as const;
 export function targetsGraph(agent: Agent, config: PpoConfig, time: number, batch: number): Graph {
   const inputs = {
     ...policySpecs(agent, 1, batch),
-    all_observations: tensorSpec([time + 1, batch, ...agent.observationShape], agent.observationDtype),
-    all_rewards: tensorSpec([time + 1, batch]),
-    all_is_first: tensorSpec([time + 1, batch], 'bool'),
+    ...wholeUnrollSpecs(agent, time, batch),
     action: tensorSpec([time, batch], 'int64'),
     behaviour_logits: tensorSpec([time, batch, agent.numActions]),
     baseline: tensorSpec([time, batch]),
@@ -36,13 +35,7 @@ export function targetsGraph(agent: Agent, config: PpoConfig, time: number, batc
   return trace('ppo_targets', given, (inputs) => {
     const all = inputs as Readonly<Record<string, Tensor>>;
     const value = (name: string): Tensor => all[name] as Tensor;
-    const last = {
-      ...all,
-      observation: value('all_observations').slice(0, time),
-      reward: value('all_rewards').slice(0, time),
-      is_first: value('all_is_first').slice(0, time),
-    };
-    const bootstrapValue = unobserved(() => applyPolicy(agent, last)).baseline.select(0, 0);
+    const bootstrapValue = bootstrapValueOf(agent, all, time);
     const raw = value('all_rewards').slice(0, 1);
     const isFirstBefore = value('all_is_first').slice(0, 0, time);
     const before = {
