@@ -30,7 +30,9 @@ function ofOtherKinds(key: string, config: Section): string | undefined {
 
 function suggestion(key: string, config: Section): string {
   const kinds = Object.keys(kindSections).map((path) => `${path}.kind`);
-  const known = [...leaves(config), ...kinds].filter((name) => name !== key && !name.startsWith(`${key}.`));
+  const known = [...new Set([...leaves(config), ...kinds])].filter(
+    (name) => name !== key && !name.startsWith(`${key}.`),
+  );
   const section = key.slice(0, key.lastIndexOf('.') + 1);
   const words = known
     .filter((name) => name.startsWith(section))
