@@ -147,6 +147,7 @@ export const paper: Config = {
     protocol: 'ledger',
     state: 'carry',
     normalization: 'cobbe_code',
+    everyUpdates: null,
     atEnd: false,
     episodes: 200,
     numEnvs: 50,

@@ -191,6 +191,9 @@ const evaluation = z.strictObject({
   normalization: z
     .enum(['cobbe_code', 'cobbe_paper'])
     .meta(doc("Minimum and maximum returns of the games: the authors' code's, or their appendix's.")),
+  everyUpdates: positive
+    .nullable()
+    .meta(doc('Evaluate while training, too, at the next border between unrolls; null = not.')),
   atEnd: z.boolean().meta(doc('Evaluate when training ends, and print the result beside the baselines.')),
   episodes: positive.meta(
     doc(

@@ -12,11 +12,16 @@ export interface TimeShares {
 
 /** Adds up seconds and gives their shares of the whole. */
 export class Stopwatch {
-  readonly #started = performance.now();
+  #started = performance.now();
   readonly #spent = { act: 0, env: 0, learn: 0 };
 
   add(part: 'act' | 'env' | 'learn', seconds: number): void {
     this.#spent[part] += seconds;
+  }
+
+  /** Leaves out what was no part of the run. */
+  skip(seconds: number): void {
+    this.#started += seconds * 1000;
   }
 
   get seconds(): number {

@@ -14,6 +14,8 @@ import {
   Session,
   trainingLoop,
   writeWhole,
+  type Agent,
+  type Evaluated,
   type Places,
   type OwnParts,
   type RunEnd,
@@ -81,7 +83,20 @@ async function* perform(
     await using session = await Session.start(places, config.hardware, {
       logFile: run.path('log', 'worker.log'),
     });
-    const loop = trainingLoop({ session, config, places, run, stop, own });
+    const evaluated = async (agent: Agent, update: number, baselines: boolean): Promise<Evaluated> => {
+      const plan = planOf(config, {}, own);
+      const arena = { session, config, places, agent, plan, run: run.folder, signal: stop };
+      const evaluation = await evaluate({ ...arena, baselines, update });
+      writeWhole(run.path('evaluations', `${update}.json`), `${JSON.stringify(evaluation)}\n`);
+      return { type: 'evaluation', ...reportOf(evaluation) };
+    };
+    const during = (agent: Agent, update: number): Promise<Evaluated | null> =>
+      evaluated(agent, update, false).catch((error: unknown) => {
+        // Whoever stops the run gets its checkpoint; the evaluation is made again when it goes on.
+        if (stop.aborted) return null;
+        throw error;
+      });
+    const loop = trainingLoop({ session, config, places, run, stop, own, evaluate: during });
     let ended: RunEnd | null = null;
     for (;;) {
       const step = await loop.next();
@@ -93,19 +108,7 @@ async function* perform(
       }
       if (ended === null) throw new Error('internal: the loop ended without run_end');
       if (ended.finished && config.evaluation.atEnd && !stop.aborted) {
-        const evaluation = await evaluate({
-          session,
-          config,
-          places,
-          agent: step.value.agent,
-          plan: planOf(config, {}, own),
-          baselines: true,
-          run: run.folder,
-          update: ended.updates,
-          signal: stop,
-        });
-        writeWhole(run.path('evaluations', `${ended.updates}.json`), `${JSON.stringify(evaluation)}\n`);
-        yield recorded(run, { type: 'evaluation', ...reportOf(evaluation) });
+        yield recorded(run, await evaluated(step.value.agent, ended.updates, true));
       }
       run.writeEnd(ended);
       yield recorded(run, ended);

@@ -31,6 +31,8 @@ export interface Counters {
   readonly updates: number;
   readonly unrolls: number;
   readonly envSteps: number;
+  /** Updates before the newest evaluation; only where the run evaluates while it trains. */
+  readonly evaluated?: number;
   readonly seconds: number;
   readonly recentReturns: readonly number[];
   /** Of a run with a curriculum. */

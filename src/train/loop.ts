@@ -1,9 +1,10 @@
 /** The training loop: collect an unroll, learn from it, say what happened; checkpoints at borders between unrolls. */
 import type { Config } from '../config/index.ts';
 import { checkLoss } from '../graph/index.ts';
+import type { Agent } from './agent.ts';
 import { latestCheckpoint, restoreCheckpoint, writeCheckpoint, type Contents } from './checkpoints.ts';
 import { CurriculumRunner, type CurriculumState } from './curriculum-runner.ts';
-import type { Debugged, RunEnd, RunEvent, Update, Warned } from './events.ts';
+import type { Debugged, Evaluated, RunEnd, RunEvent, Update, Warned } from './events.ts';
 import { makeParts, type Parts } from './parts.ts';
 import { Progress } from './progress.ts';
 import type { OwnParts } from './own.ts';
@@ -21,6 +22,8 @@ export interface LoopOptions {
   readonly own?: OwnParts;
   /** Ends the run at the next border between unrolls, with a checkpoint. */
   readonly stop: AbortSignal;
+  /** What the agent is worth after so many updates; null when the person stopped it. */
+  readonly evaluate?: (agent: Agent, update: number) => Promise<Evaluated | null>;
 }
 
 /** Yields every event of the run; the last is `run_end`. Starts from the newest whole checkpoint, if there is one. */
@@ -35,7 +38,7 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
   for (const graph of parts.graphs) run.writeGraph(graph);
   const progress = new Progress(config, parts, checkpoint?.counters ?? null, session);
   progress.curriculum = runnerOf(options, parts, checkpoint?.counters.curriculum ?? null);
-  run.dropRowsBeyond(progress.updates);
+  run.dropRowsBeyond(progress);
   for (const graph of parts.algorithm.graphs) {
     if (graph.spec.outputs.some(({ name }) => name === 'loss')) warnings.push(...checkLoss(graph, 'loss'));
   }
@@ -58,13 +61,30 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
     saved = progress.updates;
     return { type: 'checkpoint', update: progress.updates, env_steps: progress.envSteps, path: made.folder };
   };
-  while (progress.envSteps < config.train.totalEnvSteps && !stop.aborted) {
+  for (;;) {
+    if (options.evaluate !== undefined && isEvaluationDue(config, progress) && !stop.aborted) {
+      const { evaluate } = options;
+      const evaluated = await progress.aside(() => evaluate(parts.agent, progress.updates));
+      if (evaluated !== null) {
+        progress.evaluated = progress.updates;
+        yield evaluated;
+      }
+    }
+    if (progress.envSteps >= config.train.totalEnvSteps || stop.aborted) break;
     yield* unrollAndLearn(parts, config, progress, unrolls);
     if (progress.updates - Math.max(saved, 0) >= config.checkpoint.everyUpdates) yield await save();
   }
   if (saved !== progress.updates) yield await save();
   yield await progress.endEvent(run.folder);
   return parts;
+}
+
+/** At the first border behind a multiple of `everyUpdates`; the evaluation at the end has one of its own. */
+function isEvaluationDue({ evaluation, train }: Config, progress: Progress): boolean {
+  const every = evaluation.everyUpdates;
+  if (every === null || Math.floor(progress.evaluated / every) === Math.floor(progress.updates / every))
+    return false;
+  return !(evaluation.atEnd && progress.envSteps >= train.totalEnvSteps);
 }
 
 /** Only the updates of a fresh run: no folder, no checkpoint; the rest goes to the listeners. Returns the end. */

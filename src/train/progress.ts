@@ -23,6 +23,8 @@ export class Progress {
   updates: number;
   unrolls: number;
   envSteps: number;
+  /** Updates before the newest evaluation of this run while it trains. */
+  evaluated: number;
   curriculum: CurriculumRunner | null = null;
   readonly watch = new Stopwatch();
   readonly #config: Config;
@@ -30,7 +32,7 @@ export class Progress {
   readonly #session: Session;
   readonly #secondsBefore: number;
   readonly #envStepsAtStart: number;
-  readonly #bridgeAtStart: number;
+  #bridgeAtStart: number;
   readonly #returns: RecentReturns;
   readonly #returnsByGame: ReturnsByGame;
   readonly #games: readonly string[];
@@ -45,6 +47,7 @@ export class Progress {
     this.updates = from.updates;
     this.unrolls = from.unrolls;
     this.envSteps = from.envSteps;
+    this.evaluated = from.evaluated ?? 0;
     this.#envStepsAtStart = from.envSteps;
     this.#bridgeAtStart = session.worker.statistics.bridgeSeconds;
     this.#secondsBefore = from.seconds;
@@ -61,11 +64,12 @@ export class Progress {
   }
 
   get counters(): Counters {
-    const { updates, unrolls, envSteps, seconds } = this;
+    const { updates, unrolls, envSteps, evaluated, seconds } = this;
     return {
       updates,
       unrolls,
       envSteps,
+      ...(this.#config.evaluation.everyUpdates !== null && { evaluated }),
       seconds,
       recentReturns: this.#returns.values,
       returnsByGame: this.#returnsByGame.values,
@@ -87,6 +91,18 @@ export class Progress {
     for (const { game, episode_return: episodeReturn } of unroll.episodes) {
       this.#returns.add(episodeReturn);
       this.#returnsByGame.add(game, episodeReturn);
+    }
+  }
+
+  /** Work that is no training: the time that it takes stands in no figure of the run. */
+  async aside<R>(work: () => Promise<R>): Promise<R> {
+    const { statistics } = this.#session.worker;
+    const [seconds, bridge] = [this.watch.seconds, statistics.bridgeSeconds];
+    try {
+      return await work();
+    } finally {
+      this.watch.skip(this.watch.seconds - seconds);
+      this.#bridgeAtStart += this.#session.worker.statistics.bridgeSeconds - bridge;
     }
   }
 

@@ -153,14 +153,14 @@ export class RunDirectory implements Disposable {
     writeWhole(this.path('result.json'), `${JSON.stringify(end, null, 2)}\n`);
   }
 
-  /** Moves metric rows beyond `update` to orphaned.jsonl: a resumed run writes them again. */
-  dropRowsBeyond(update: number): void {
+  /** Moves metric rows beyond a checkpoint to orphaned.jsonl: a resumed run writes them again. */
+  dropRowsBeyond(from: Counted): void {
     const file = this.path('metrics.jsonl');
     if (!existsSync(file)) return;
     const kept: string[] = [];
     const orphaned: string[] = [];
     for (const line of readFileSync(file, 'utf8').split('\n')) {
-      if (line !== '') (isBeyond(line, update) ? orphaned : kept).push(line);
+      if (line !== '') (isBeyond(line, from) ? orphaned : kept).push(line);
     }
     if (orphaned.length === 0) return;
     appendFileSync(this.path('orphaned.jsonl'), orphaned.map((line) => `${line}\n`).join(''));
@@ -172,14 +172,21 @@ export class RunDirectory implements Disposable {
   }
 }
 
+/** How far a run has come. */
+interface Counted {
+  readonly updates: number;
+  readonly evaluated: number;
+}
+
 /** A row that a crash cut short counts as beyond: it was never whole. */
-function isBeyond(line: string, update: number): boolean {
+function isBeyond(line: string, { updates, evaluated }: Counted): boolean {
   try {
     const row = JSON.parse(line) as { type: string; index?: number; update?: number };
     return (
-      (row.type === 'update' && (row.index ?? 0) >= update) ||
-      (row.type === 'debug' && (row.update ?? 0) >= update) ||
-      (row.update ?? 0) > update ||
+      (row.type === 'update' && (row.index ?? 0) >= updates) ||
+      (row.type === 'debug' && (row.update ?? 0) >= updates) ||
+      (row.type === 'evaluation' && (row.update ?? 0) > evaluated) ||
+      (row.update ?? 0) > updates ||
       row.type === 'run_end'
     );
   } catch {

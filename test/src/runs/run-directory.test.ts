@@ -184,7 +184,7 @@ describe('the rows of a run', () => {
       '{"type":"upda',
     ];
     writeFileSync(run.path('metrics.jsonl'), lines.join('\n'));
-    run.dropRowsBeyond(2);
+    run.dropRowsBeyond({ updates: 2, evaluated: 2 });
     expect(readFileSync(run.path('metrics.jsonl'), 'utf8')).toBe(`${lines.slice(0, 5).join('\n')}\n`);
     expect(readFileSync(run.path('orphaned.jsonl'), 'utf8')).toBe(`${lines.slice(5).join('\n')}\n`);
   });
@@ -192,9 +192,9 @@ describe('the rows of a run', () => {
   test('stay as they are when none is beyond', () => {
     const folder = newFolder();
     using run = RunDirectory.create(folder, record);
-    run.dropRowsBeyond(0);
+    run.dropRowsBeyond({ updates: 0, evaluated: 0 });
     writeFileSync(run.path('metrics.jsonl'), '{"type":"update","index":0}\n');
-    run.dropRowsBeyond(1);
+    run.dropRowsBeyond({ updates: 1, evaluated: 1 });
     expect(readFileSync(run.path('metrics.jsonl'), 'utf8')).toBe('{"type":"update","index":0}\n');
     expect(existsSync(run.path('orphaned.jsonl'))).toBe(false);
   });
