@@ -14,19 +14,24 @@ const RIGHT = 70;
 const TOP = 48;
 const ROW = 30;
 const BOTTOM = 46;
-const TICKS = [0, 0.25, 0.5, 0.75, 1];
+const SHARES = [0, 0.25, 0.5, 0.75, 1];
 
-/** Values from 0 to 1; `mark` is a line that they are read against. */
+/** Values within `ticks`, by default shares from 0 to 1; `mark` is a line that they are read against. */
 export function drawIntervals(
   title: string,
   rows: readonly IntervalRow[],
   mark: { readonly label: string; readonly value: number },
   axis: string,
+  ticks: readonly number[] = SHARES,
 ): string {
+  const [low, high] = [Math.min(...ticks), Math.max(...ticks)];
   const height = TOP + rows.length * ROW + BOTTOM;
   const bottom = TOP + rows.length * ROW;
-  const x = (value: number) => (LEFT + Math.min(1, Math.max(0, value)) * (WIDTH - LEFT - RIGHT)).toFixed(1);
-  const grid = TICKS.map(
+  const x = (value: number) => {
+    const share = (Math.min(high, Math.max(low, value)) - low) / (high - low);
+    return (LEFT + share * (WIDTH - LEFT - RIGHT)).toFixed(1);
+  };
+  const grid = ticks.map(
     (tick) =>
       `<line class="grid" x1="${x(tick)}" x2="${x(tick)}" y1="${TOP}" y2="${bottom}"/><text x="${x(tick)}" y="${bottom + 18}" text-anchor="middle">${tick}</text>`,
   );

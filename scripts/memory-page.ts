@@ -2,6 +2,7 @@
 import { estimate } from '../src/metrics/index.ts';
 import type { SweepReport } from '../src/sweeps/index.ts';
 import { drawIntervals, type IntervalRow } from './intervals.ts';
+import { table, withParts } from './markers.ts';
 
 /** Share of cues that each seed named at the end, greedily, over the episodes of its evaluation. */
 export interface MemoryRow extends IntervalRow {
@@ -75,17 +76,11 @@ export function pictures(results: MemoryResults): Record<string, string> {
 
 /** The page with the tables of the results between its markers; everything else stays. */
 export function withTables(page: string, results: MemoryResults): string {
-  return (['cores', 'gradients'] as const).reduce((text, part) => {
-    const [start, end] = [`<!-- ${part}: made by scripts/memory.ts -->`, `<!-- end of ${part} -->`];
-    const [before, rest] = text.split(start);
-    const after = rest?.split(end)[1];
-    if (before === undefined || after === undefined)
-      throw new Error(`docs/results/memory.md: "${start}" and "${end}" must stand in it`);
-    return `${before}${start}\n\n${table(results[part])}\n\n${end}${after}`;
-  }, page);
+  const { cores, gradients } = results;
+  return withParts(page, 'scripts/memory.ts', { cores: tableOf(cores), gradients: tableOf(gradients) });
 }
 
-function table(rows: readonly MemoryRow[]): string {
+function tableOf(rows: readonly MemoryRow[]): string {
   const number = (value: number) => value.toFixed(2);
   const cells = rows.map(({ label, values, mean, ci95 }) => [
     label,
@@ -93,6 +88,5 @@ function table(rows: readonly MemoryRow[]): string {
     values.map(number).join(', '),
   ]);
   const seeds = rows[0]?.seeds.join(', ') ?? '';
-  const header = ['', 'mean [95 % interval]', `seeds ${seeds}`];
-  return [header, header.map(() => '---'), ...cells].map((row) => `| ${row.join(' | ')} |`).join('\n');
+  return table(['', 'mean [95 % interval]', `seeds ${seeds}`], cells);
 }

@@ -30,6 +30,8 @@ export function groupRuns(runs: readonly EvaluatedRun[]): RunGroup[] {
 }
 
 function isAside(name: string): boolean {
+  // Rounding is part of what is learnt, unlike where and on how many threads.
+  if (name === 'hardware.precision') return false;
   return ASIDE.has(name) || ASIDE.has(name.split('.')[0] ?? '');
 }
 

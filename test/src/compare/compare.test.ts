@@ -78,6 +78,24 @@ function refusal(folders: readonly string[], options = {}): { code: string; mess
   throw new Error('nothing was refused');
 }
 
+test('puts runs of another precision into a group of their own, not those on more threads', () => {
+  const parent = parentFolder();
+  const group = (name: string, ...sets: string[]) =>
+    [1, 2].map((seed) => makeRun(parent, `${name},seed=${seed}`, { seed, sets }));
+  const { groups } = planComparison(
+    [
+      ...group('float32'),
+      ...group('bfloat16', 'hardware.precision=bfloat16'),
+      makeRun(parent, 'float32,seed=3', { seed: 3, sets: ['hardware.threads=2', 'hardware.device=cpu'] }),
+    ],
+    {},
+  );
+  expect(groups.map(({ name, runs }) => [name, runs.length])).toEqual([
+    ['float32', 3],
+    ['bfloat16', 2],
+  ]);
+});
+
 describe.skipIf(python === null)(`comparing (${needsPython})`, { timeout: 60_000 }, () => {
   test('pairs the levels of two single runs: a small difference shows, chance does not', async () => {
     const parent = parentFolder();
