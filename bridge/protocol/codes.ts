@@ -326,6 +326,15 @@ export const errorCodes = {
     meaning: 'An evaluation could not be completed.',
     remedy: 'Raise evaluation.maxEpisodeSteps, or look at what the agent does.',
   },
+  RECORD_IMAGES: {
+    meaning: 'Observations that are no images cannot be recorded to video.',
+    remedy:
+      'Record a run whose observations are images: uint8, [height, width] or [height, width, 1, 3 or 4 channels].',
+  },
+  RECORD_WRITE: {
+    meaning: 'A video could not be written.',
+    remedy: 'Give yourself write access and space there, or name another folder with --out.',
+  },
   RUN_CHECKPOINT: {
     meaning: 'A checkpoint is incomplete or damaged.',
     remedy: 'Resume from an older checkpoint.',

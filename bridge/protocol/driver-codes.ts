@@ -47,6 +47,10 @@ export const driverCodes = {
     meaning: "What an evaluation asks for does not fit the run's environment, levels or core.",
     remedy: 'Correct the part that the message names.',
   },
+  RECORD_PLAN: {
+    meaning: "What a recording asks for does not fit the run's environment or levels.",
+    remedy: 'Correct the part that the message names.',
+  },
   COMPARE_RUNS: {
     meaning: 'Runs cannot be compared: of different games or options, or one of them named twice.',
     remedy: 'Compare runs of one environment.',

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { realSchema } from './real.ts';
 import { graphSpecSchema, namedValueSchema } from './graph-spec.ts';
 import { bindings, id } from './binding.ts';
+import { filmVerbs } from './film-messages.ts';
 import { poolVerbs } from './pool-messages.ts';
 import { empty, seconds } from './bodies.ts';
 
@@ -100,6 +101,7 @@ export const verbs = {
     }),
     reply: empty('CreateOptimizerReply', 'Done.'),
   },
+  ...filmVerbs,
   ...poolVerbs,
   accumulate: {
     request: z

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_HASH = '4bf28ebc7cd21a83a373b28182fc97d2e64a421a585e0393ddf5bf3b755b4638'
+PROTOCOL_HASH = 'b3f2f1401cd8acd65165414325e6e64bb926fe30f7aea555e10de24d2b1731da'
 MAX_FRAMES = 4096
 MAX_FRAME_BYTES = 1073741824
 
@@ -285,6 +285,31 @@ class CreateOptimizer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     algorithm: OptimizerSpec
 
 
+class FilmTake(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Frames of one column, appended to a film."""
+
+    film: Annotated[str, Meta(min_length=1, max_length=200)]
+    column: Annotated[int, Meta(ge=0)]
+    frames: Annotated[int, Meta(ge=1)]
+
+
+class FilmFrames(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Appends frames of a handle [T, B, height, width, channels?], uint8, to films in memory."""
+
+    handle: Annotated[str, Meta(min_length=1, max_length=200)]
+    takes: list[FilmTake]
+
+
+class FilmWrite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Writes a film whole or not at all, and forgets it."""
+
+    film: Annotated[str, Meta(min_length=1, max_length=200)]
+    file: str
+    frame_milliseconds: Annotated[int, Meta(ge=1)]
+    scale: Annotated[int, Meta(ge=1)]
+    text: dict[str, str]
+
+
 class ProcgenPool(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field='kind', tag='procgen'
 ):
@@ -527,6 +552,8 @@ REQUESTS: dict[str, type[Struct]] = {
     'load_graph': LoadGraph,
     'create_parameters': CreateParameters,
     'create_optimizer': CreateOptimizer,
+    'film_frames': FilmFrames,
+    'film_write': FilmWrite,
     'open_pool': OpenPool,
     'close_pool': ClosePool,
     'queue_levels': QueueLevels,
@@ -643,6 +670,11 @@ REMEDIES: dict[str, str] = {
     'RUN_CURRICULUM': 'Mend the function that was given to curriculum(...).',
     'RUN_SCRIPT': 'Look at the line that the message names.',
     'RUN_EVALUATION': 'Raise evaluation.maxEpisodeSteps, or look at what the agent does.',
+    'RECORD_IMAGES': (
+        'Record a run whose observations are images: uint8, [height, '
+        'width] or [height, width, 1, 3 or 4 channels].'
+    ),
+    'RECORD_WRITE': 'Give yourself write access and space there, or name another folder with --out.',
     'RUN_CHECKPOINT': 'Resume from an older checkpoint.',
     'SETUP_PYTHON': 'Install Python 3.11 to 3.13 and run "srwm setup" again.',
     'SETUP_PACKAGES': 'Look at the last lines above; check the network and the disk.',
@@ -674,6 +706,7 @@ REMEDIES: dict[str, str] = {
     'PYTHON_CLOSED': 'Await every call before the end of its "await using" and before closePython().',
     'PYTHON_START': 'Run "srwm doctor" to see what is missing.',
     'EVALUATE_PLAN': 'Correct the part that the message names.',
+    'RECORD_PLAN': 'Correct the part that the message names.',
     'COMPARE_RUNS': 'Compare runs of one environment.',
     'COMPARE_NO_EVALUATION': 'Run "srwm evaluate" on it first.',
     'COMPARE_SPLITS': 'Evaluate the runs with the same splits and ways of playing.',

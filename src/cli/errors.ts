@@ -10,10 +10,15 @@ const exitCodes: Readonly<Record<string, ExitCode>> = {
   CONFIG: 2,
   SWEEP: 2,
   EVALUATE: 2,
+  RECORD: 2,
   COMPARE: 2,
   SETUP: 3,
 };
-const exceptions: Readonly<Record<string, ExitCode>> = { CLI_INTERRUPTED: 130, CLI_INTERNAL: 1 };
+const exceptions: Readonly<Record<string, ExitCode>> = {
+  CLI_INTERRUPTED: 130,
+  CLI_INTERNAL: 1,
+  RECORD_WRITE: 1,
+};
 
 /** Returns the exit code that belongs to an error code. */
 export function exitCodeOf(code: string): ExitCode {

@@ -15,3 +15,5 @@ export {
   type Split,
   type StateHandling,
 } from './protocols.ts';
+export { recordEpisodes, type RecordOptions, type Video } from './record.ts';
+export { planRecording, type RecordingPlan, type RecordingRequest } from './recording.ts';

@@ -6,13 +6,8 @@ import { evaluate, planEvaluation, type EvaluationPlan, type EvaluationRequest }
 import { reportOf, type EvaluationReport } from '../metrics/index.ts';
 import {
   agentFor,
-  createParameters,
-  openPool,
-  poolSpec,
   readRecord,
   requireCheckpoint,
-  restoreCheckpoint,
-  SET,
   Session,
   writeWhole,
   type Agent,
@@ -21,6 +16,7 @@ import {
 } from '../train/index.ts';
 import { spacesOf } from './describe.ts';
 import { ownPartsOf } from './own-file.ts';
+import { trainedAgent } from './trained.ts';
 
 export interface EvaluateRunOptions extends EvaluationRequest {
   readonly folder: string;
@@ -49,7 +45,8 @@ export function planOf(config: Config, request: EvaluationRequest, own: OwnParts
   return plan;
 }
 
-function requireState(agent: Agent): void {
+/** @throws SrwmError EVALUATE_PLAN */
+export function requireState(agent: Agent): void {
   if (Object.keys(agent.policy.stateShapes(1)).length > 0) return;
   throw new SrwmError(
     'EVALUATE_PLAN',
@@ -67,16 +64,8 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<KeptEval
   const checkpoint = requireCheckpoint(folder, () => undefined);
   const plan = planOf(config, options, own);
   await using session = await Session.start(places, config.hardware, { logFile: null, signal });
-  const spaces = await openPool(
-    session,
-    'spaces',
-    poolSpec({ ...config.environment, numEnvs: gamesOf(config.environment) }, 0, places),
-  );
-  await session.call('close_pool', { pool: 'spaces' });
-  const agent = agentFor(config, spaces, own);
+  const agent = await trainedAgent(session, config, places, checkpoint, own);
   if (plan.state === 'unroll') requireState(agent);
-  await createParameters(session, agent, config.seed);
-  await restoreCheckpoint(session, checkpoint, { sets: [SET], optimizers: [], handles: [], pools: [] });
   const evaluation = await evaluate({
     session,
     config,
@@ -92,9 +81,4 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<KeptEval
   const file = path.join(folder, 'evaluations', `${checkpoint.counters.updates}-${stamp}.json`);
   writeWhole(file, `${JSON.stringify(evaluation)}\n`);
   return { ...reportOf(evaluation), file };
-}
-
-/** A pool needs a slot for each of its games. */
-function gamesOf(environment: Config['environment']): number {
-  return environment.kind === 'procgen' ? environment.games.length : 1;
 }

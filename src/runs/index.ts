@@ -14,6 +14,7 @@ export { loadModule, withAuthorsLine } from './module.ts';
 export { ownPartsOf } from './own-file.ts';
 export { profileConfig, type ProfiledLine, type ProfileReport, type ProfileRequest } from './profile.ts';
 export { evaluateRun, planOf, type EvaluateRunOptions, type KeptEvaluation } from './evaluate.ts';
+export { record, recordingPlan, recordRun, type RecordingOptions, type RecordingReport } from './record.ts';
 export { resumeRun, startRun, type RunOptions } from './runs.ts';
 export { askSpaces } from './spaces.ts';
 export { openSession, type SessionOptions } from './session.ts';

@@ -44,6 +44,7 @@ export { impalaObjective } from './impala/objective.ts';
 export { popArtGraphs } from './impala/popart.ts';
 export { Learner } from './learner.ts';
 export { trainingLoop, updateLoop, type LoopOptions } from './loop.ts';
+export { makeFolder } from './make-folder.ts';
 export { ownNames, requireOwnParts, type OwnParts } from './own.ts';
 export { createParameters, SET, type Parts } from './parts.ts';
 export { printObservation } from './print-observation.ts';

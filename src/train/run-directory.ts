@@ -10,7 +10,6 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -19,6 +18,7 @@ import { SrwmError } from '../../bridge/protocol/errors.ts';
 import { configSchema, type ResolvedConfig } from '../config/index.ts';
 import type { Graph } from '../graph/index.ts';
 import type { RunEnd, RunEvent } from './events.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** Which parts of a run are not the configuration's, and the file that they come from. */
 export interface OwnRecord {
@@ -40,26 +40,6 @@ export interface RunRecord extends ResolvedConfig {
   readonly versions: Readonly<Record<string, string>>;
   /** Absent when every part is the configuration's. */
   readonly own?: OwnRecord;
-}
-
-/**
- * Makes a folder and those above it. Node's own `recursive` never returns where a folder above exists but takes no new
- * one and says ENOENT, as /proc does.
- */
-function makeFolder(folder: string): void {
-  if (isFolder(folder)) return;
-  const above = path.dirname(folder);
-  if (above !== folder) makeFolder(above);
-  try {
-    mkdirSync(folder);
-  } catch (error) {
-    // Another process may have made it since; a file of that name is in the way.
-    if (!isFolder(folder)) throw error;
-  }
-}
-
-function isFolder(folder: string): boolean {
-  return statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 export class RunDirectory implements Disposable {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from srwm.kernels import leave_states_unchecked
 from srwm.worker.handlers.describe import describe
+from srwm.worker.handlers.films import FilmHandlers
 from srwm.worker.handlers.parameters import ParameterHandlers
 from srwm.worker.handlers.persistence import PersistenceHandlers
 from srwm.worker.handlers.profiling import ProfilingHandlers
@@ -19,7 +20,7 @@ def build_handlers() -> Handlers:
     # A loss that is not finite ends a run with the tensor and its line; a kernel would only name its own argument.
     leave_states_unchecked()
     programs, parameters = ProgramHandlers(session), ParameterHandlers(session)
-    profiling = ProfilingHandlers(session)
+    profiling, films = ProfilingHandlers(session), FilmHandlers(session)
     unrolls, persistence = UnrollHandlers(session), PersistenceHandlers(session)
     return Handlers(
         verbs={
@@ -40,6 +41,8 @@ def build_handlers() -> Handlers:
             'close_pool': unrolls.close_pool,
             'queue_levels': unrolls.queue_levels,
             'collect': unrolls.collect,
+            'film_frames': films.film_frames,
+            'film_write': films.film_write,
             'profile_begin': profiling.profile_begin,
             'profile_end': profiling.profile_end,
             'save': persistence.save,

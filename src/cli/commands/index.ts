@@ -7,6 +7,7 @@ import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
 import { presets } from './presets.ts';
 import { profile } from './profile.ts';
+import { record } from './record.ts';
 import { resume } from './resume.ts';
 import { setup } from './setup.ts';
 import { sweep } from './sweep.ts';
@@ -21,6 +22,7 @@ export const commands: readonly Command[] = [
   train,
   resume,
   evaluate,
+  record,
   compare,
   sweep,
   bench,
