@@ -18,7 +18,7 @@ from pathlib import Path
 
 KERNELS = Path(__file__).resolve().parent
 # Headers of all ops lie in the first, one op's sources in each of the others; all make one library.
-SHARED, OPS = KERNELS / 'cpu', ('srwm', 'delta_rule', 'conv2d')
+SHARED, OPS = KERNELS / 'cpu', ('srwm', 'delta_rule', 'conv2d', 'max_pool2d')
 COMPILERS = ('c++', 'g++', 'clang++')
 # -ffast-math would delete the rounding inside the hand-written exp; these two flags are what it may keep.
 FLAGS = ('-O3', '-std=c++20', '-fPIC', '-fvisibility=hidden', '-fno-math-errno', '-ffp-contract=fast')

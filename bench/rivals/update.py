@@ -5,6 +5,7 @@ cores. Tuned here:
 
 - channels-last throughout: the uint8 [N, Y, X, C] frames are permuted without a copy, weights are stored likewise;
 - convolutions by the project's own kernel (`srwm.kernels.conv2d`), the ReLU before and the addition after in its call;
+- max-pooling by the project's own kernel (`srwm.kernels.max_pool2d`);
 - other ReLUs in place wherever autograd does not need the former value;
 - the encoder runs once over all T + 1 steps of all columns; V-trace runs without gradients;
 - losses are summed once and read after the step; gradients are dropped, not zeroed;
@@ -25,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rivals.cores import PROJECT_NAMES, CoreSizes, core_of
-from srwm.kernels import conv2d
+from srwm.kernels import conv2d, max_pool2d
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ class Stage(nn.Module):
         self.blocks = nn.ModuleList(Block(outputs) for _ in range(blocks))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.max_pool2d(conv2d(x, self.conv.weight, self.conv.bias, padding=1), 3, stride=2, padding=1)
+        x = max_pool2d(conv2d(x, self.conv.weight, self.conv.bias, padding=1), 3, stride=2, padding=1)
         for block in self.blocks:
             x = block(x)
         return x

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CALLERS = [
     *(f'kernels/{op}/cpu/{name}.cpp' for op in ('srwm', 'delta_rule') for name in ('op', 'step_op')),
     'kernels/conv2d/cpu/op.cpp',
+    'kernels/max_pool2d/cpu/op.cpp',
     *(f'test/kernels/neon/{op}.cpp' for op in ('srwm', 'delta_rule')),
 ]
 

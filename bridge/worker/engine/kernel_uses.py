@@ -1,4 +1,4 @@
-"""Which implementation serves the recurrences and the convolutions of a graph, and why."""
+"""Which implementation serves the recurrences, the convolutions and the poolings of a graph, and why."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from srwm.worker.engine.acting import DELTA_RULE, SRWM
 from srwm.worker.engine.build import SCAN
 from srwm.worker.engine.calls import DTYPES
 from srwm.worker.engine.convolutions import described
+from srwm.worker.engine.poolings import described_pooling
 from srwm.worker.messages_gen import GraphSpec
 
 
@@ -27,6 +28,7 @@ class KernelUse:
 NAMES = {SRWM: 'srwm', DELTA_RULE: 'delta_rule'}
 """What `kernels` calls the recurrences."""
 CONVOLUTION = 'aten.conv2d.default'
+POOLING = 'aten.max_pool2d.default'
 
 
 def kernel_uses(graph: GraphSpec, in_place: Collection[int], device: torch.device) -> list[KernelUse]:
@@ -61,3 +63,8 @@ def _uses(
             said = kernels.explain_conv2d(call, 'torch' if in_scan else 'auto')
             reason = "torch's own convolution; not cpu: it is in a scan" if in_scan else said.reason
             yield KernelUse(op='conv2d', implementation=said.implementation, reason=reason)
+        if node.op == POOLING:
+            pool = described_pooling(specs[node.inputs[0]], node.attrs, device)
+            said = kernels.explain_max_pool2d(pool, 'torch' if in_scan else 'auto')
+            reason = "torch's own pooling; not cpu: it is in a scan" if in_scan else said.reason
+            yield KernelUse(op='max_pool2d', implementation=said.implementation, reason=reason)

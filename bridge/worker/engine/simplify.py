@@ -22,6 +22,7 @@ from torch import Tensor, fx
 from srwm.worker.engine.calls import VALUE
 from srwm.worker.engine.convolutions import convolution, use_kernels
 from srwm.worker.engine.lowering import cast, layer_norm, logsumexp, slice_along, take
+from srwm.worker.engine.poolings import use_pooling
 from srwm.worker.messages_gen import ValueSpec
 
 _FRESH = frozenset(
@@ -57,6 +58,7 @@ def simplify(module: fx.GraphModule, device: torch.device) -> fx.GraphModule:
     _share(module.graph, outside)
     _square(module, device)
     use_kernels(module.graph, device)
+    use_pooling(module.graph, device)
     _relu_in_place(module.graph)
     module.graph.lint()
     return keep_numbers(module)
