@@ -8,7 +8,13 @@ import { poolVerbs } from './pool-messages.ts';
 import { empty, seconds } from './bodies.ts';
 
 export { bindingSchema, type Binding } from './binding.ts';
-export { episodeSchema, poolSpecSchema, type Episode, type PoolSpec } from './pool-messages.ts';
+export {
+  episodeSchema,
+  poolSpecSchema,
+  type EnvFault,
+  type Episode,
+  type PoolSpec,
+} from './pool-messages.ts';
 
 export const optimizerSchema = z
   .discriminatedUnion('kind', [

@@ -35,6 +35,7 @@ export function runPrinter(output: Output, totalEnvSteps: () => number): (event:
         return;
       case 'evaluation':
         output.say(evaluationTable(event));
+        for (const warning of event.warnings) output.note(`warning: ${warning}`);
         return;
       case 'warning':
         output.note(`warning: ${event.message}`);

@@ -1,5 +1,5 @@
 /** Plays whole episodes and keeps what they returned. */
-import type { Episode, ReplyBody } from '../../bridge/protocol/messages.ts';
+import type { Episode, EnvFault, ReplyBody } from '../../bridge/protocol/messages.ts';
 
 /** Env steps of every slot between two looks at the episode records. */
 export const CHUNK = 32;
@@ -14,15 +14,24 @@ export async function playEpisodes(
   maxSteps: number,
   signal: AbortSignal,
   step: (chunk: number) => Promise<ReplyBody<'collect'>>,
-): Promise<{ readonly episodes: readonly Episode[]; readonly envSteps: number; readonly complete: boolean }> {
+): Promise<{
+  readonly episodes: readonly Episode[];
+  readonly faults: readonly EnvFault[];
+  readonly envSteps: number;
+  readonly complete: boolean;
+}> {
   const bySlot: Episode[][] = Array.from({ length: numEnvs }, () => []);
+  const faults: EnvFault[] = [];
   let chunk = 0;
   for (; chunk * CHUNK < maxSteps && bySlot.some((episodes) => episodes.length < quota); chunk++) {
     signal.throwIfAborted();
-    for (const episode of (await step(chunk)).episodes) bySlot[episode.slot]?.push(episode);
+    const reply = await step(chunk);
+    faults.push(...reply.faults);
+    for (const episode of reply.episodes) bySlot[episode.slot]?.push(episode);
   }
   return {
     episodes: bySlot.flatMap((episodes) => episodes.slice(0, quota)),
+    faults,
     envSteps: chunk * CHUNK * numEnvs,
     complete: bySlot.every((episodes) => episodes.length >= quota),
   };

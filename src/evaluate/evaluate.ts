@@ -1,6 +1,6 @@
 /** Evaluation of an agent on training and unseen levels, beside policies that never look. */
 import { SrwmError } from '../../bridge/protocol/errors.ts';
-import type { Episode } from '../../bridge/protocol/messages.ts';
+import type { EnvFault, Episode } from '../../bridge/protocol/messages.ts';
 import type { Config } from '../config/index.ts';
 import {
   normalizationOf,
@@ -39,10 +39,11 @@ export interface EvaluationOptions extends Arena {
 export async function evaluate(options: EvaluationOptions): Promise<EvaluationRecord> {
   const { config, plan } = options;
   const agent = playedAgent(options);
+  const faults: EnvFault[] = [];
   const rows =
     plan.protocol === 'ledger'
-      ? await playLedgers({ ...options, agent })
-      : await playSplits({ ...options, agent });
+      ? await playLedgers({ ...options, agent }, faults)
+      : await playSplits({ ...options, agent }, faults);
   const ranges = Object.fromEntries(
     passesOf(plan).map(({ name, split }) => [name, playedRange(plan, split)]),
   );
@@ -61,7 +62,13 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
       })
     : { rows: {}, search: null };
   for (const name of Object.keys(baselines.rows)) ranges[name] = range;
-  return recordOf(options, normalization, { ...rows, ...baselines.rows }, ranges, baselines.search);
+  const record = recordOf(options, normalization, { ...rows, ...baselines.rows }, ranges, baselines.search);
+  return { ...record, warnings: [...record.warnings, ...faults.map(inWords)] };
+}
+
+/** A fault costs its slot the running episode, which counts nowhere: whoever reads the returns must know. */
+function inWords({ code, message }: EnvFault): string {
+  return `${code} ${message}`;
 }
 
 function recordOf(
@@ -107,7 +114,7 @@ type Rows = Record<string, readonly LevelRow[]>;
  * Game by game, each in all slots: a game of long episodes would leave those of the others idle. Levels of all splits go
  * into one ledger: its end, where slots wait for the longest episode, comes once.
  */
-async function playLedgers(options: EvaluationOptions): Promise<Rows> {
+async function playLedgers(options: EvaluationOptions, faults: EnvFault[]): Promise<Rows> {
   const { plan, config } = options;
   const environment = config.environment as Extract<Config['environment'], { kind: 'procgen' }>;
   const { maxEpisodeSteps } = config.evaluation;
@@ -118,8 +125,9 @@ async function playLedgers(options: EvaluationOptions): Promise<Rows> {
     await withPool(alone, `ledger/${game}`, plan.numEnvs, null, async (pool) => {
       for (const play of plan.play) {
         const ledger = { ...options, pool, levels: all, play, seed: config.seed, maxEpisodeSteps };
-        const { episodes } = await playLedger(ledger);
-        const played = new Map(levelRows(episodes).map((row) => [row.level, row]));
+        const result = await playLedger(ledger);
+        faults.push(...result.faults);
+        const played = new Map(levelRows(result.episodes).map((row) => [row.level, row]));
         for (const split of plan.splits) {
           const own = levelsOf(plan, split).map((level) => played.get(level) as LevelRow);
           rows.get(`${split.name}/${play}`)?.push(...own);
@@ -136,11 +144,11 @@ function levelsOf(plan: EvaluationPlan, split: PlannedSplit): number[] {
   return Array.from({ length: count }, (_, index) => start + index);
 }
 
-async function playSplits(options: EvaluationOptions): Promise<Rows> {
+async function playSplits(options: EvaluationOptions, faults: EnvFault[]): Promise<Rows> {
   const rows: Rows = {};
   for (const { name, split, play } of passesOf(options.plan)) {
     const played = await withPool(options, name, options.plan.numEnvs, split.range, (pool) =>
-      playInSequence(options, pool, name, play),
+      playInSequence(options, pool, name, play, faults),
     );
     rows[name] = levelRows(played);
   }
@@ -166,6 +174,7 @@ async function playInSequence(
   pool: OpenPool,
   name: string,
   play: Play,
+  faults: EnvFault[],
 ): Promise<readonly Episode[]> {
   const collector = new Collector(session, {
     agent,
@@ -188,6 +197,7 @@ async function playInSequence(
   await session.call('release', {
     handles: [...collector.stateHandles, ...Object.values(collector.initialHandles)],
   });
+  faults.push(...played.faults);
   if (played.complete) return played.episodes;
   throw new SrwmError(
     'RUN_EVALUATION',

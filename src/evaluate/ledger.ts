@@ -1,5 +1,5 @@
 /** The level ledger: every level of a split once, from the state of a fresh slot, whichever slot plays it. */
-import type { Episode } from '../../bridge/protocol/messages.ts';
+import type { EnvFault, Episode } from '../../bridge/protocol/messages.ts';
 import { CHUNK } from './episodes.ts';
 import { LedgerActor, type LedgerActorOptions } from './ledger-actor.ts';
 import { LevelSchedule } from './level-schedule.ts';
@@ -14,17 +14,21 @@ export interface LedgerOptions extends LedgerActorOptions {
 /** One episode of each level and game, in the order of games and then of `levels`; see `LedgerActor` for its actions. */
 export async function playLedger(options: LedgerOptions): Promise<{
   readonly episodes: readonly Episode[];
+  readonly faults: readonly EnvFault[];
   readonly envSteps: number;
 }> {
   const { session, pool, levels } = options;
   const schedule = new LevelSchedule(pool.games, levels, options.maxEpisodeSteps);
   const actor = await LedgerActor.make(options);
+  const faults: EnvFault[] = [];
   let chunks = 0;
   for (; !schedule.done; chunks++) {
     options.signal.throwIfAborted();
     const slots = schedule.orders();
     if (slots.length > 0) await session.call('queue_levels', { pool: pool.name, slots });
-    schedule.take((await actor.collect()).episodes, CHUNK);
+    const reply = await actor.collect();
+    faults.push(...reply.faults);
+    schedule.take(reply.episodes, CHUNK);
   }
   await actor.release();
   const places = new Map(levels.map((level, index) => [level, index]));
@@ -32,6 +36,7 @@ export async function playLedger(options: LedgerOptions): Promise<{
     pool.games.indexOf(game) * levels.length + (places.get(level) ?? 0);
   return {
     episodes: [...schedule.rows].sort((a, b) => rank(a) - rank(b)),
+    faults,
     envSteps: chunks * CHUNK * pool.numEnvs,
   };
 }

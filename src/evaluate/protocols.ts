@@ -82,8 +82,19 @@ export function planEvaluation(config: Config, request: EvaluationRequest): Eval
     play: request.play ?? (protocol === 'paper' ? ['greedy'] : evaluation.play),
     state: request.state ?? evaluation.state,
     numEnvs,
-    warnings: splits.flatMap(({ name, range }) => overlap(name, range, environment)),
+    warnings: [
+      ...splits.flatMap(({ name, range }) => overlap(name, range, environment)),
+      ...(protocol === 'ledger' && isOrderFelt(config) ? [ORDER_IS_FELT] : []),
+    ],
   };
+}
+
+const ORDER_IS_FELT =
+  'model.core.carry is run: what a slot remembers of other levels goes into each, so that returns depend on the order of levels and on the number of slots';
+
+/** A core whose state no episode's end resets. */
+function isOrderFelt({ model: { core } }: Config): boolean {
+  return 'carry' in core && core.carry === 'run';
 }
 
 /** As many slots as are wanted, each game having as many: at least one. */

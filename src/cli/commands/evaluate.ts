@@ -74,7 +74,8 @@ export const evaluate: Command = {
       numEnvs: number('envs'),
     };
     const own = await ownPartsOf(folder, record);
-    for (const warning of planOf(record.config, request, own).warnings) output.note(`warning: ${warning}.`);
+    const planned = planOf(record.config, request, own).warnings;
+    for (const warning of planned) output.note(`warning: ${warning}.`);
     const places = await prepare(invocation);
     const report = await evaluateRun({
       ...request,
@@ -84,6 +85,7 @@ export const evaluate: Command = {
       baselines: flag('baselines'),
       signal,
     });
+    for (const fault of report.warnings.slice(planned.length)) output.note(`warning: ${fault}`);
     output.result(report, `${evaluationTable(report)}\nevery episode: ${report.file}`);
     return 0;
   },

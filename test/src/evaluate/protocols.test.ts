@@ -39,6 +39,14 @@ describe('a plan', () => {
     expect(memory.splits[0]).toEqual({ name: 'train', range: { start: 0, count: 500 } });
   });
 
+  test('warns where what a slot remembers of other levels goes into each', () => {
+    const kept = config('procgen-easy', 'model.core.kind=delta_delta', 'model.core.carry=run');
+    expect(planEvaluation(kept, {}).warnings).toEqual([
+      expect.stringMatching(/model\.core\.carry is run: .* depend on the order of levels/) as string,
+    ]);
+    expect(planEvaluation(kept, { protocol: 'paper' }).warnings).toEqual([]);
+  });
+
   test('takes ranges of levels as splits, both ends included', () => {
     const { splits } = planEvaluation(easy, { splits: ['3000-3000', '0-49'] });
     expect(splits.map(({ range }) => range)).toEqual([

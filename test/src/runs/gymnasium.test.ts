@@ -46,6 +46,22 @@ describe.skipIf(python === null)(`runs on Gymnasium environments (${needsPython}
     expect(ofType(resumed, 'update').at(-1)?.episode_return).not.toBeNull();
   });
 
+  it('say of the faults of an evaluation as well', async () => {
+    const failing = 'environment.kwargs={"fails_in_reset":[2],"length":4,"num_actions":2}';
+    const evaluated = [
+      'evaluation.atEnd=true',
+      'evaluation.episodes=24',
+      'evaluation.numEnvs=8',
+      'evaluation.play=["greedy"]',
+    ];
+    const sets = [WALK, failing, ...SMALL, 'train.totalEnvSteps=64', ...evaluated];
+    const events = await startSmall(cartpole(...sets), newFolder());
+    const [{ warnings, splits } = { warnings: [], splits: [] }] = ofType(events, 'evaluation');
+    expect(new Set(warnings.map((warning) => /slot \d/.exec(warning)?.[0])).size).toBe(8);
+    for (const warning of warnings) expect(warning).toMatch(/^ENV_RAISED .*no episode 2 at .*walk\.py:\d+/);
+    expect(splits[0]?.games[0]?.episodes).toBe(24);
+  });
+
   it('go on after a fault of an environment, and say so with a code and the line', async () => {
     const failing = 'environment.kwargs={"fails_in_reset":[2],"length":4,"num_actions":2}';
     const events = await startSmall(
