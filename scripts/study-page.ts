@@ -151,7 +151,7 @@ export function pictures(study: string, { groups, games, random }: StudyResults)
           drawGroupCurves(
             `${game}: return of the last 200 training episodes, mean over seeds`,
             groups.map(({ name, curves }) => ({ label: name, curve: curves[game] ?? [] })),
-            'env steps, both games together',
+            games.length === 1 ? 'env steps' : 'env steps, all games together',
           ),
         ],
       ];

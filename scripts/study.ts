@@ -15,10 +15,11 @@ import * as prettier from 'prettier';
 import { compare } from '../src/compare/index.ts';
 import { sweep } from '../src/sweeps/index.ts';
 import algorithms from '../studies/algorithms.ts';
+import precision from '../studies/precision.ts';
 import procgenCores from '../studies/procgen-cores.ts';
 import { pictures, resultsOf, withTables } from './study-page.ts';
 
-const studies = { 'procgen-cores': procgenCores, algorithms } as const;
+const studies = { 'procgen-cores': procgenCores, algorithms, precision } as const;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,20 +1,20 @@
 /**
- * Does bfloat16 in the encoder and the dense layers learn as float32 does? The quickstart in both, five seeds each.
+ * Whether bfloat16 learns what float32 learns: the quickstart in both, five seeds each, resumable.
  *
  *     npx srwm sweep studies/precision.ts
  *
- * Parameters, the core and the optimizer stay float32 in both. `srwm compare` puts the two into two groups. A processor
- * without AMX computes the same bfloat16 numbers, only not faster.
+ * Encoder and dense layers compute in `hardware.precision`; fast weights, losses and optimizer state stay float32. At its
+ * end each run plays every training level and 200 unseen ones once.
  */
-import { defineSweep, presets, type Config } from 'srwm';
+import { defineSweep, presets } from 'srwm';
 
-type Precision = NonNullable<NonNullable<Config['hardware']>['precision']>;
-
-const quickstart = (precision: Precision): Config =>
-  presets.quickstart({ hardware: { precision, threads: 1 } });
+const shared = { evaluation: { protocol: 'ledger', blindSearch: { rounds: 0 } } } as const;
 
 export default defineSweep({
-  runs: { float32: quickstart('float32'), bfloat16: quickstart('bfloat16') },
+  runs: {
+    float32: presets.quickstart({ ...shared, hardware: { precision: 'float32' } }),
+    bfloat16: presets.quickstart({ ...shared, hardware: { precision: 'bfloat16' } }),
+  },
   seeds: [1, 2, 3, 4, 5],
   jobs: 2,
 });

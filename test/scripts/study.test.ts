@@ -4,10 +4,11 @@ import { planSweep } from '../../src/sweeps/index.ts';
 import { apart, drawGroupCurves } from '../../scripts/group-curves.ts';
 import { pictures, withTables, type StudyResults } from '../../scripts/study-page.ts';
 import algorithms from '../../studies/algorithms.ts';
+import precision from '../../studies/precision.ts';
 import procgenCores from '../../studies/procgen-cores.ts';
 
 const folder = 'docs/results';
-const studies = Object.entries({ 'procgen-cores': procgenCores, algorithms }).filter(([name]) =>
+const studies = Object.entries({ 'procgen-cores': procgenCores, algorithms, precision }).filter(([name]) =>
   existsSync(`${folder}/${name}.json`),
 );
 
