@@ -37,7 +37,7 @@ function bandit(numEnvs: number, earns: (distribution: readonly number[]) => num
       completed: false,
       queued: false,
     }));
-    return { body: { episodes, act_seconds: 0, env_seconds: 0 }, tensors: [] };
+    return { body: { episodes, faults: [], act_seconds: 0, env_seconds: 0 }, tensors: [] };
   };
   const session = { load: async () => '', run: async () => [], exchange } as unknown as Session;
   const signal = new AbortController().signal;
