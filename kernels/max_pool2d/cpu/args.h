@@ -33,6 +33,6 @@ struct Kernels {
 
 extern const Kernels kernels_avx512;
 extern const Kernels kernels_avx2;
-extern const Kernels kernels_portable;
+extern const Kernels kernels_portable_float;
 
 }  // namespace max_pool2d

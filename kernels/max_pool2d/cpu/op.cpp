@@ -31,7 +31,7 @@ const Kernels& chosen() {
   if (srwm::instruction_set_level() == 2) return max_pool2d::kernels_avx512;
   if (srwm::instruction_set_level() == 1) return max_pool2d::kernels_avx2;
 #endif
-  return max_pool2d::kernels_portable;
+  return max_pool2d::kernels_portable_float;
 }
 
 Stored stored_as(const Tensor& t) {

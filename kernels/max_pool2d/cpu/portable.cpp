@@ -2,5 +2,5 @@
 #include "pool.h"
 
 namespace max_pool2d {
-const Kernels kernels_portable = {largest, pick, spread};
+const Kernels kernels_portable_float = {largest, pick, spread};
 }
