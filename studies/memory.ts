@@ -18,7 +18,7 @@ const DELAY = 6;
 function agent(core: Core, bptt: Gradients = 'unroll', delay = DELAY): Config {
   return presets.tiny({
     environment: { kind: 'recall', numCues: 4, delay },
-    train: { totalEnvSteps: 180_000, bptt },
+    train: { totalEnvSteps: 240_000, bptt },
     model: { encoder: { scale: 0.04 }, core, initialization: 'torch' },
     checkpoint: { everyUpdates: 5000, keep: 1 },
     evaluation: { episodes: 400, play: ['greedy'] },
