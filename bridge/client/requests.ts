@@ -1,11 +1,13 @@
 /** Calls that wait for an answer, oldest first. */
-import type { ErrorHeader, ReplyHeader } from '../protocol/envelope.ts';
+import type { ErrorHeader, Lane, ReplyHeader } from '../protocol/envelope.ts';
 import type { SrwmError } from '../protocol/errors.ts';
 import { deadlineExceeded, remoteFailure, requestCancelled, type PendingCall } from './failures.ts';
 import type { Statistics } from './statistics.ts';
 import { withTrace, type CallerStack } from './traces.ts';
 
 export interface CallOptions {
+  /** Left out: the one in which everything but acting waits its turn. */
+  readonly lane?: Lane | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly deadlineMs?: number | undefined;
 }
@@ -37,6 +39,8 @@ export class RequestTable {
   readonly #events: RequestEvents;
   readonly #statistics: Statistics;
   #lastId = 0;
+  /** Calls that wait in the lane whose time is counted: two that overlap would count the same seconds twice. */
+  #counted = 0;
 
   constructor(events: RequestEvents, statistics: Statistics) {
     this.#events = events;
@@ -56,7 +60,7 @@ export class RequestTable {
   /** Waits for the answer to request `nextId`. */
   add(call: NewCall): void {
     const id = (this.#lastId += 1);
-    if (this.#entries.size === 0) this.#statistics.waitBegins();
+    if (isCounted(call) && this.#counted++ === 0) this.#statistics.waitBegins();
     const isBounded = call.signal !== undefined || call.deadlineMs !== undefined;
     const stopWaiting = isBounded ? this.#bound(id, call) : null;
     this.#entries.set(id, { id, verb: call.verb, call, stopWaiting });
@@ -82,11 +86,11 @@ export class RequestTable {
 
   /** Answers a call; an answer to a call that was given up is dropped. */
   reply(header: ReplyHeader, tensors: readonly Buffer[]): void {
-    this.#take(header.id)?.call.resolve(header, tensors);
+    this.#answered(header)?.call.resolve(header, tensors);
   }
 
   fail(header: ErrorHeader): void {
-    const entry = this.#take(header.id);
+    const entry = this.#answered(header);
     if (entry === undefined) return;
     const { id, verb, call } = entry;
     call.reject(withTrace(remoteFailure(header.error, { id, verb }), call.trace));
@@ -101,6 +105,12 @@ export class RequestTable {
     }
   }
 
+  #answered({ id, worker_seconds: seconds }: ReplyHeader | ErrorHeader): Entry | undefined {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || isCounted(entry.call)) this.#statistics.workerSeconds += seconds;
+    return this.#take(id);
+  }
+
   #abandon(call: PendingCall, error: unknown): void {
     const entry = this.#take(call.id);
     if (entry === undefined) return;
@@ -113,9 +123,13 @@ export class RequestTable {
     if (entry === undefined) return undefined;
     this.#entries.delete(id);
     entry.stopWaiting?.();
-    if (this.#entries.size === 0) this.#statistics.waitEnds();
+    if (isCounted(entry.call) && --this.#counted === 0) this.#statistics.waitEnds();
     return entry;
   }
+}
+
+function isCounted({ lane }: CallOptions): boolean {
+  return lane !== 'act';
 }
 
 /** What a cancelled call rejects with: the caller's own reason, or REQUEST_CANCELLED when it gave none. */

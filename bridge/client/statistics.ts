@@ -1,4 +1,4 @@
-/** Counters of one worker, for the share of time that the bridge costs. */
+/** Counters of one worker, for the share of time that the bridge costs: its times are those of all lanes but `act`. */
 
 export class Statistics {
   calls = 0;

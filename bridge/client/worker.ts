@@ -76,7 +76,7 @@ export class Worker implements AsyncDisposable {
   }
 
   /**
-   * Sends a request and waits for its reply; requests run in the order of the calls.
+   * Sends a request and waits for its reply; the requests of a lane run in the order of the calls.
    * Rejects with RemoteError (the handler failed), WorkerLost (WORKER_LOST, WORKER_HUNG), or SrwmError
    * (DEADLINE_EXCEEDED, REQUEST_CANCELLED, WORKER_CLOSED, PROTOCOL_*), each with the stack of this call.
    */
@@ -92,12 +92,20 @@ export class Worker implements AsyncDisposable {
       const placed = tensors.length === 0 ? NONE : tensors.map((tensor) => this.#link.place(tensor));
       const specs = placed.length === 0 ? NONE : placed.map(({ spec }) => spec);
       const header = this.#encode(
-        { id, verb, deadline_ms: options.deadlineMs ?? null, body, tensors: specs },
+        {
+          id,
+          verb,
+          ...(options.lane !== undefined && { lane: options.lane }),
+          deadline_ms: options.deadlineMs ?? null,
+          body,
+          tensors: specs,
+        },
         placed,
       );
       this.#requests.add({
         verb,
         trace,
+        lane: options.lane,
         signal: options.signal,
         deadlineMs: options.deadlineMs,
         reject,
@@ -188,10 +196,9 @@ export class Worker implements AsyncDisposable {
     }
   }
 
-  #count(header: { readonly id: number; readonly worker_seconds: number }, bytes: number): void {
+  #count(header: { readonly id: number }, bytes: number): void {
     this.#liveness.onAnswer(header.id);
     this.statistics.bytesIn += bytes;
-    this.statistics.workerSeconds += header.worker_seconds;
   }
 }
 

@@ -19,7 +19,7 @@ export function emitDocs(schema: ProtocolSchema): string {
     `Major version ${schema.major}. A message is a 16-byte preamble (magic \`SRWM\`, major u8, kind u8, flags u16, epoch u32,`,
     'frame count u16, reserved u16; little endian), one MessagePack header, and one raw frame for each tensor (little endian,',
     'C order), except those that the driver wrote into the arena of READY. The driver binds two ROUTER sockets, the worker connects a DEALER with the routing id `worker` to each.',
-    '`control` is answered by a thread that never touches torch; `work` carries one request after the other, and READY before them.',
+    '`control` is answered by a thread that never touches torch; `work` carries READY, then requests, whose replies come in the order of their lane.',
     '',
     '## Messages',
     '',

@@ -84,6 +84,10 @@ function emitDefinition(name: string, schema: ProtocolSchema): string {
     'frozen=True',
     'kw_only=True',
     'forbid_unknown_fields=True',
+    // What was left out stays left out.
+    ...(fields.some(([field]) => definition.required?.includes(field) !== true)
+      ? ['omit_defaults=True']
+      : []),
     ...(tag === undefined ? [] : [`tag_field='kind'`, `tag='${String(tag[1].const)}'`]),
   ];
   const body = fields

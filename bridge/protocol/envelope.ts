@@ -20,6 +20,14 @@ export const itemBytes: Readonly<Record<TensorDtype, number>> = {
   bool: 1,
 };
 
+/** Where a request waits its turn. */
+export const laneSchema = z.enum(['learn', 'act']).meta({
+  id: 'Lane',
+  description:
+    'Requests of one lane are answered in order; left out is learn. The first on act starts its thread.',
+});
+export type Lane = z.infer<typeof laneSchema>;
+
 const shape = z.array(z.int().min(0));
 const sentTensors = z.array(
   z.strictObject({ dtype: tensorDtypeSchema, shape, offset: z.int().min(0).nullable() }).meta({
@@ -41,6 +49,7 @@ export const envelopeSchemas = {
     .strictObject({
       id: z.int().min(1),
       verb: z.string(),
+      lane: laneSchema.optional(),
       /** Remaining time, because clocks differ. */
       deadline_ms: z.number().min(0).nullable(),
       body: z.unknown(),

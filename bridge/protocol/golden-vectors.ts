@@ -84,6 +84,11 @@ const messages: readonly (readonly [
     },
   ],
   [
+    'digest on the act lane',
+    'REQUEST',
+    { id: 2, verb: 'digest', lane: 'act', deadline_ms: null, body: { set: 'agent' }, tensors: [] },
+  ],
+  [
     'run with every binding',
     'REQUEST',
     {

@@ -40,7 +40,7 @@ def main() -> None:
     arena = Arena(token, int(os.environ.get('SRWM_ARENA_BYTES', '0')))
     handlers = ready(work, token, epoch, arena)
     if handlers is not None:
-        serve(work, handlers.verbs, activity, epoch, arena)
+        serve(work, handlers, activity, epoch, arena)
         handlers.close()
     work.close()
     context.term()

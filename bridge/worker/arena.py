@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import os
@@ -78,6 +79,8 @@ class Arena:
     def take_freed(self) -> list[int]:
         """Places whose tensors ended since the last call."""
         freed: list[int] = []
-        while self._freed:
-            freed.append(self._freed.popleft())
+        # Asked for one by one: two lanes may be here at once.
+        with contextlib.suppress(IndexError):
+            while self._freed:
+                freed.append(self._freed.popleft())
         return freed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +21,13 @@ class Handlers:
     `verbs`: verb to `fn(body, tensors, context) -> (reply body, tensors)`.
     `describe`: the fields of READY that only the engine knows: torch, numpy, threads, devices, ops_hash.
     `close`: gives back what the handlers hold: pools and their host processes.
+    `act_lane`: entered around every request of the act lane, on its thread; None where nothing is to do.
     """
 
     verbs: Mapping[str, Callable[..., tuple[dict[str, Any], list[Any]]]]
     describe: Callable[[], dict[str, Any]]
     close: Callable[[], None]
+    act_lane: Callable[[], AbstractContextManager[None]] | None = None
 
 
 def load_handlers(module_name: str) -> Handlers:

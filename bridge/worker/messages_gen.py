@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_HASH = 'b3f2f1401cd8acd65165414325e6e64bb926fe30f7aea555e10de24d2b1731da'
+PROTOCOL_HASH = 'dfc7d0a0538d7b16563ae1abadaa396b531047f32d03c4408432cc23308df2c0'
 MAX_FRAMES = 4096
 MAX_FRAME_BYTES = 1073741824
 
@@ -106,6 +106,9 @@ class Bye(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     traceback: str
 
 
+Lane: TypeAlias = Literal['learn', 'act']
+
+
 TensorDtype: TypeAlias = Literal[
     'float64', 'float32', 'float16', 'bfloat16', 'int64', 'int32', 'uint8', 'bool'
 ]
@@ -119,11 +122,12 @@ class SentTensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     offset: Annotated[int, Meta(ge=0)] | None
 
 
-class RequestHeader(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RequestHeader(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Driver to worker; `body` is the request of `verb`."""
 
     id: Annotated[int, Meta(ge=1)]
     verb: str
+    lane: Lane | None = None
     deadline_ms: Annotated[float, Meta(ge=0)] | None
     body: Raw
     tensors: list[SentTensor]
@@ -167,7 +171,7 @@ class ErrorHeader(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     worker_seconds: Annotated[float, Meta(ge=0)]
 
 
-class Configure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Configure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Chooses the device of everything that follows: cpu or cuda:N."""
 
     device: str
@@ -421,7 +425,7 @@ class CollectFinal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     handle: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
-class Collect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Collect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Steps a pool T times with an act graph."""
 
     graph: Annotated[str, Meta(min_length=1, max_length=200)]
@@ -440,7 +444,7 @@ class Collect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     initial: list[Annotated[str, Meta(min_length=1, max_length=200)]]
 
 
-class Accumulate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Accumulate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Forward and backward of `loss`; gradients add up until `apply`."""
 
     graph: Annotated[str, Meta(min_length=1, max_length=200)]

@@ -157,5 +157,5 @@ export const paper: Config = {
     maxEpisodeSteps: 8000,
     blindSearch: { rounds: 0, candidates: 48, episodes: 8 },
   },
-  hardware: { device: 'auto', precision: 'float32', threads: 'auto' },
+  hardware: { device: 'auto', precision: 'float32', threads: 'auto', lanes: 'auto' },
 };

@@ -235,6 +235,13 @@ export const configSchema = z.strictObject({
         ),
       ),
     threads: z.union([z.literal('auto'), positive]),
+    lanes: z
+      .enum(['auto', 'threads', 'turns'])
+      .meta(
+        doc(
+          'How lanes that overlap run: each on a thread of its own (and a stream of a GPU), or in turns; auto = threads on a GPU. The bits are the same.',
+        ),
+      ),
   }),
 });
 

@@ -1,5 +1,6 @@
 /** Collects unrolls: the one place that knows how an act graph, a pool and the handles of an unroll fit together. */
-import type { ReplyBody } from '../../bridge/protocol/messages.ts';
+import type { Lane } from '../../bridge/protocol/envelope.ts';
+import type { ReplyBody, RequestBody } from '../../bridge/protocol/messages.ts';
 import type { Graph } from '../graph/index.ts';
 import { actGraph, initialStateGraph, noiseGraph, stateNames, type Agent, type Play } from './agent.ts';
 import { handle, key, type Session } from './session.ts';
@@ -44,6 +45,8 @@ export interface CollectorOptions {
   readonly owner: string;
   /** False keeps nothing but episode records. */
   readonly keep: boolean;
+  /** Where its requests wait their turn; left out: behind all others. */
+  readonly lane?: Lane | undefined;
 }
 
 export class Collector {
@@ -108,13 +111,14 @@ export class Collector {
     noiseKey: bigint,
     { place = 0, version }: { readonly place?: Place; readonly version?: number } = {},
   ): Promise<ReplyBody<'collect'>> {
-    const { set, pool, unrollLength, keep, owner, agent } = this.#options;
+    const { set, pool, unrollLength, keep, owner, agent, lane } = this.#options;
     const noiseHandle = `${owner}/noise`;
     const unroll = places[place];
     if (this.#noise !== null) {
-      await this.#session.run(this.#noise, { inputs: { key: key(noiseKey) }, store: { noise: noiseHandle } });
+      const inputs = { key: key(noiseKey) };
+      await this.#session.run(this.#noise, { inputs, store: { noise: noiseHandle }, lane });
     }
-    return this.#session.call('collect', {
+    const request: RequestBody<'collect'> = {
       graph: this.#act.hash,
       set,
       ...(version !== undefined && { version }),
@@ -137,7 +141,8 @@ export class Collector {
       },
       final: keep && agent.truncates ? { output: 'baseline', handle: unroll.finalValue } : null,
       initial: Object.values(this.#initialIn(place)),
-    });
+    };
+    return this.#session.call('collect', request, [], lane);
   }
 
   #carried(name: string): string {

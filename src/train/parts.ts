@@ -63,6 +63,7 @@ export async function makeParts(
     play: 'sampled',
     owner: OWNER,
     keep: true,
+    lane: overlapped && runsAtOnce(config, session.device) ? 'act' : undefined,
   });
   const algorithm = algorithmOf(session, learner, agent, config, own.loss);
   await collector.prepare();
@@ -93,6 +94,11 @@ function isOverlapped({ train, algorithm }: Config, device: string): boolean {
     train.lanes === 'overlapped' ||
     (train.lanes === 'auto' && device !== 'cpu' && algorithm.kind === 'impala')
   );
+}
+
+/** On a CPU two threads would want the same cores. */
+function runsAtOnce({ hardware }: Config, device: string): boolean {
+  return hardware.lanes === 'threads' || (hardware.lanes === 'auto' && device !== 'cpu');
 }
 
 function algorithmOf(

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Binding, KernelUse, ReplyBody, RequestBody, Verb } from '../../bridge/protocol/messages.ts';
 import { Worker, type HostTensor } from '../../bridge/client/index.ts';
+import type { Lane } from '../../bridge/protocol/envelope.ts';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import type { Config } from '../config/index.ts';
 import {
@@ -69,7 +70,7 @@ export class Session implements AsyncDisposable {
   /** Starts a worker on the configured device. `signal` stops every pending call at once. */
   static async start(
     places: Places,
-    hardware: Config['hardware'],
+    hardware: Omit<Config['hardware'], 'lanes'>,
     options: { readonly logFile: string | null; readonly signal?: AbortSignal },
   ): Promise<Session> {
     const worker = await Worker.start({
@@ -103,8 +104,9 @@ export class Session implements AsyncDisposable {
     verb: V,
     body: RequestBody<V>,
     tensors: readonly HostTensor[] = [],
+    lane?: Lane,
   ): Promise<ReplyBody<V>> {
-    return (await this.exchange(verb, body, tensors)).body;
+    return (await this.exchange(verb, body, tensors, lane)).body;
   }
 
   /** `call`, with the tensors of the reply. */
@@ -112,9 +114,11 @@ export class Session implements AsyncDisposable {
     verb: V,
     body: RequestBody<V>,
     tensors: readonly HostTensor[] = [],
+    lane?: Lane,
   ): Promise<{ readonly body: ReplyBody<V>; readonly tensors: readonly HostTensor[] }> {
     const options = {
       tensors,
+      lane,
       deadlineMs: DEADLINE_MS,
       ...(this.signal === null ? {} : { signal: this.signal }),
     };
@@ -147,6 +151,7 @@ export class Session implements AsyncDisposable {
       readonly store?: Readonly<Record<string, string>>;
       readonly fetch?: readonly string[];
       readonly tensors?: readonly HostTensor[];
+      readonly lane?: Lane | undefined;
     },
   ): Promise<readonly HostTensor[]> {
     const body = {
@@ -156,7 +161,7 @@ export class Session implements AsyncDisposable {
       store: { ...options.store },
       fetch: [...(options.fetch ?? [])],
     };
-    return (await this.exchange('run', body, options.tensors)).tensors;
+    return (await this.exchange('run', body, options.tensors, options.lane)).tensors;
   }
 
   /**

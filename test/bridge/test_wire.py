@@ -134,7 +134,36 @@ def test_a_cancelled_request_and_a_late_one_stop_at_the_next_check():
 
 def test_a_cancellation_that_comes_too_late_is_forgotten():
     activity = Activity()
-    activity.begin(3)
+    activity.begin(Context(activity, 3, 'collect', None))
     activity.end(3)
     activity.cancel(3)
     assert not activity.is_cancelled(3)
+
+
+def test_of_two_lanes_a_request_can_be_cancelled_that_came_before_one_already_answered():
+    activity = Activity()
+    collect = Context(activity, 3, 'collect', None)
+    activity.begin(collect)
+    activity.begin(Context(activity, 4, 'accumulate', None))
+    activity.end(4)
+    activity.cancel(3)
+    with pytest.raises(Cancelled, match='cancelled request 3'):
+        collect.check()
+    activity.end(3)
+    assert not activity.is_cancelled(3)
+
+
+def test_a_pong_names_the_request_that_runs_longest_and_its_phase():
+    activity = Activity()
+    assert (activity.pong(1).request, activity.pong(1).phase) == (None, 'starting')
+    collect, accumulate = (
+        Context(activity, i, verb, None) for i, verb in ((3, 'collect'), (4, 'accumulate'))
+    )
+    activity.begin(collect)
+    activity.begin(accumulate)
+    collect.phase('collecting')
+    accumulate.progress()
+    pong = activity.pong(2)
+    assert (pong.request, pong.phase, pong.progress) == (3, 'collecting', 1)
+    activity.end(3)
+    assert (activity.pong(3).request, activity.pong(3).phase) == (4, 'running')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from srwm.kernels import leave_states_unchecked
+from srwm.worker.engine.streams import Streams
 from srwm.worker.handlers.describe import describe
 from srwm.worker.handlers.films import FilmHandlers
 from srwm.worker.handlers.parameters import ParameterHandlers
@@ -21,21 +22,22 @@ def build_handlers() -> Handlers:
     leave_states_unchecked()
     programs, parameters = ProgramHandlers(session), ParameterHandlers(session)
     profiling, films = ProfilingHandlers(session), FilmHandlers(session)
+    streams = Streams(session.store)
     unrolls, persistence = UnrollHandlers(session), PersistenceHandlers(session)
     return Handlers(
         verbs={
             'configure': programs.configure,
-            'load_graph': programs.load_graph,
-            'run': programs.run,
+            'load_graph': streams.publishes(programs.load_graph),
+            'run': streams.publishes(programs.run),
             'locate': programs.locate,
-            'put': programs.put,
+            'put': streams.publishes(programs.put),
             'get': programs.get,
             'release': programs.release,
-            'create_parameters': parameters.create_parameters,
+            'create_parameters': streams.publishes(parameters.create_parameters),
             'create_optimizer': parameters.create_optimizer,
             'accumulate': parameters.accumulate,
             'apply': parameters.apply,
-            'assign': parameters.assign,
+            'assign': streams.publishes(parameters.assign),
             'digest': parameters.digest,
             'open_pool': unrolls.open_pool,
             'close_pool': unrolls.close_pool,
@@ -46,8 +48,9 @@ def build_handlers() -> Handlers:
             'profile_begin': profiling.profile_begin,
             'profile_end': profiling.profile_end,
             'save': persistence.save,
-            'restore': persistence.restore,
+            'restore': streams.publishes(persistence.restore),
         },
         describe=describe,
         close=session.close,
+        act_lane=streams.acting,
     )

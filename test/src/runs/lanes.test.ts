@@ -23,7 +23,11 @@ async function course(sets: readonly string[], pause = 0) {
       verb: String(verb),
       keys: Object.keys(body),
     }));
-    if (done === true) return { lags, losses, requests, hash: value.parameters_sha256 };
+    const named = asked.mock.calls.flatMap(([verb, , options]) =>
+      options?.lane === undefined ? [] : [[String(verb), options.lane] as const],
+    );
+    if (done === true)
+      return { lags, losses, requests, lanes: new Map(named), hash: value.parameters_sha256 };
     lags.push(value.policy_lag);
     losses.push(value.losses);
     if (pause > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
@@ -43,26 +47,39 @@ describe.skipIf(python === null)(`lanes with a worker (${needsPython})`, { timeo
       const slow = await course([...sets, 'train.lanes=overlapped'], 20);
       expect(slow.losses).toEqual(overlapped.losses);
       expect(slow.hash).toBe(overlapped.hash);
+      const atOnce = await course([...sets, 'train.lanes=overlapped', 'hardware.lanes=threads']);
+      expect(atOnce.lanes).toEqual(
+        new Map([
+          ['run', 'act'],
+          ['collect', 'act'],
+        ]),
+      );
+      expect(atOnce.losses).toEqual(overlapped.losses);
+      expect(atOnce.hash).toBe(overlapped.hash);
       const versions = overlapped.requests.filter(({ verb }) => verb === 'assign' || verb === 'collect');
       expect(versions.map(({ verb }) => verb)).toEqual(Array(5).fill(['assign', 'collect']).flat());
     },
   );
 
-  test('whose worker dies with an unroll in flight end with WORKER_LOST, once', async () => {
-    await using session = await startSession();
-    const { config } = tiny(...IMPALA, 'train.lanes=overlapped');
-    const events = updateLoop({ session, config, places, stop: new AbortController().signal });
-    const fail = async (): Promise<unknown> => {
-      for await (const { index } of events)
-        if (index === 2) process.kill(session.worker.hello.pid, 'SIGKILL');
-      return 'nothing';
-    };
-    // A rejection that nobody heard, of the unroll in flight, would fail this test.
-    expect(await fail().catch((error: unknown) => error)).toMatchObject({ code: 'WORKER_LOST' });
-  });
+  test.each(['turns', 'threads'])(
+    'as %s whose worker dies with an unroll in flight end with WORKER_LOST, once',
+    async (how) => {
+      await using session = await startSession();
+      const { config } = tiny(...IMPALA, 'train.lanes=overlapped', `hardware.lanes=${how}`);
+      const events = updateLoop({ session, config, places, stop: new AbortController().signal });
+      const fail = async (): Promise<unknown> => {
+        for await (const { index } of events)
+          if (index === 2) process.kill(session.worker.hello.pid, 'SIGKILL');
+        return 'nothing';
+      };
+      // A rejection that nobody heard, of the unroll in flight, would fail this test.
+      expect(await fail().catch((error: unknown) => error)).toMatchObject({ code: 'WORKER_LOST' });
+    },
+  );
 
   test('that take turns ask for nothing of the other lane, nor of PopArt or burn-in', async () => {
-    const { lags, requests } = await course([...IMPALA, 'train.lanes=synchronous']);
+    const { lags, lanes, requests } = await course([...IMPALA, 'train.lanes=synchronous']);
+    expect(lanes).toEqual(new Map());
     expect(lags).toEqual([0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
     expect(new Set(requests.map(({ verb }) => verb))).not.toContain('assign');
     const keysOf = (verb: string) => [

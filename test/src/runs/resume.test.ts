@@ -94,10 +94,11 @@ async function resumeAndCompare(folder: string, { whole, end }: Prepared) {
 const RUN = [...SMALL, 'train.totalEnvSteps=384', 'checkpoint.keep=9'];
 const IMPALA_RUN = [...SMALL_IMPALA, 'train.totalEnvSteps=384'];
 const OVERLAPPED_RUN = [...RUN, 'train.lanes=overlapped'];
-/** Everything of IMPALA that has state of its own. */
+/** Everything of IMPALA that has state of its own, with an unroll that is collected in a thread of its own. */
 const POPART_RUN = [
   ...IMPALA_RUN,
   'train.lanes=overlapped',
+  'hardware.lanes=threads',
   'train.burnIn=2',
   'algorithm.valueScale.kind=popart',
 ];
@@ -107,7 +108,7 @@ describe.skipIf(python === null)(`a run with a worker (${needsPython})`, { timeo
     ['ppo', RUN],
     ['impala', IMPALA_RUN],
     ['ppo with overlapping lanes', OVERLAPPED_RUN],
-    ['impala with PopArt, burn-in and overlapping lanes', POPART_RUN],
+    ['impala with PopArt, burn-in and lanes at once', POPART_RUN],
   ])('of %s that was stopped and resumed is the one that was never stopped, bit for bit', async (_, sets) => {
     const runs = await prepare(sets);
     const resumed = await resumeAndCompare(copyOf(runs.stopped), runs);
