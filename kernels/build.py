@@ -27,6 +27,10 @@ INSTRUCTION_SET_FLAGS = {
     # Mostly float64, where being right is the point: half the time to compile.
     'portable': ('-O2',),
     'avx2': ('-mavx2', '-mfma'),
+    'amx': (
+        *('-mavx512f', '-mavx512vl', '-mavx512dq', '-mavx512bw', '-mavx512bf16', '-mamx-tile', '-mamx-bf16'),
+        *('-mavx2', '-mfma', '-mprefer-vector-width=512'),
+    ),
     'avx512': ('-mavx512f', '-mavx512vl', '-mavx512dq', '-mavx2', '-mfma', '-mprefer-vector-width=512'),
 }
 # Stable ABI of torch 2.10 and later.

@@ -13,6 +13,7 @@ from ..errors import KernelError
 from .registration import register_autograd, register_fakes
 
 IMPLEMENTATIONS = ('auto', 'cpu', 'torch')
+DTYPES = (torch.float32, torch.bfloat16)
 # Channels that a vector register holds.
 LANES = 16
 # Instruction sets that were timed against torch's convolutions.
@@ -58,8 +59,8 @@ def refusal(call: Convolution) -> str:
     """Returns why the compiled ops cannot serve a call, or an empty string."""
     if call.device_type != 'cpu':
         return f'it runs on cpu tensors, got {call.device_type}'
-    if call.dtype != torch.float32:
-        return f'it computes in float32, got {str(call.dtype).removeprefix("torch.")}'
+    if call.dtype not in DTYPES:
+        return f'it computes in float32 or bfloat16, got {str(call.dtype).removeprefix("torch.")}'
     shape = (call.window, call.stride, call.padding, call.dilation, call.groups)
     if shape != ((3, 3), (1, 1), (1, 1), (1, 1), 1):
         return (
@@ -69,7 +70,16 @@ def refusal(call: Convolution) -> str:
         )
     if call.channels % LANES or call.results % LANES or not call.channels or not call.results:
         return f'its channels are multiples of {LANES}, got {call.channels} to {call.results}'
-    return missing()
+    why = missing()
+    if not why and call.dtype == torch.bfloat16 and not has_tiles():
+        return 'it multiplies bfloat16 in tiles (AMX), which this processor does not have or this system not allow'
+    return why
+
+
+@torch.compiler.assume_constant_result
+def has_tiles() -> bool:
+    """Returns whether the compiled ops can serve bfloat16 here."""
+    return not missing() and torch.ops.conv2d.cpu_has_tiles()
 
 
 @torch.compiler.assume_constant_result
@@ -91,8 +101,10 @@ def _size(pair: tuple[int, int]) -> str:
     return str(pair[0]) if pair[0] == pair[1] else f'{pair[0]}x{pair[1]}'
 
 
-def describe() -> str:
+def describe(dtype: torch.dtype) -> str:
     """Says what runs: `explain_conv2d` quotes it."""
+    if dtype == torch.bfloat16:
+        return 'sums over the window in tiles (bfloat16: amx)'
     return f"Winograd's form F(2x2, 3x3), compiled for this processor (float32: {_instruction_set()})"
 
 
@@ -119,7 +131,7 @@ def explain_conv2d(call: Convolution, implementation: str = 'auto') -> Explanati
     Raises KernelError KERNEL_UNSUPPORTED where the one asked for by name cannot serve.
     """
     chosen, why = choose(call, implementation)
-    what = describe() if chosen == 'cpu' else "torch's own convolution"
+    what = describe(call.dtype) if chosen == 'cpu' else "torch's own convolution"
     if implementation != 'auto':
         reason = f'asked for by name: {what}'
     else:

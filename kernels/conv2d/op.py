@@ -28,9 +28,10 @@ def conv2d(
     """Returns torch.nn.functional.conv2d of the same arguments, faster where the kernels have the sizes.
 
     x [N,C,H,W], weight [K,C/groups,R,S], bias [K]. `relu_input`: of relu(x), which is never stored. `residual`, of the
-    result's shape, is added to the result. implementation "cpu" is Winograd's form for windows of 3x3 with stride 1
-    and padding 1, channels in multiples of 16, float32 on a CPU with AVX2 or AVX-512; its result has its channels
-    together in memory (channels_last), and x is read without a copy if it has too. "torch" is torch's; "auto" takes
+    result's shape, is added to the result. implementation "cpu" is for windows of 3x3 with stride 1 and padding 1 and
+    channels in multiples of 16: Winograd's form for float32 on a CPU with AVX2 or AVX-512, tiles for bfloat16 on one
+    with AMX; its result has its channels together in memory (channels_last), and x is read without a copy if it has
+    too. "torch" is torch's; "auto" takes
     the first that serves and is known to be fast, by sizes alone. Differentiable any number of times.
     Raises KernelError KERNEL_ARGUMENT or KERNEL_UNSUPPORTED. Source: Lavin and Gray 2016, "Fast algorithms for
     convolutional neural networks".

@@ -39,7 +39,7 @@ def test_sizes_choose_and_say_why() -> None:
     assert 'asked for by name' in explain_conv2d(FITS, 'torch').reason
     for change, why in (
         ({'channels': 3}, 'its channels are multiples of 16, got 3 to 32'),
-        ({'dtype': torch.float64}, 'it computes in float32, got float64'),
+        ({'dtype': torch.float64}, 'it computes in float32 or bfloat16, got float64'),
         ({'device_type': 'cuda'}, 'it runs on cpu tensors, got cuda'),
         ({'stride': (2, 2)}, 'got 3x3 with stride 2, padding 1'),
         ({'window': (1, 3), 'padding': (0, 1)}, 'got 1x3 with stride 1, padding 0x1'),

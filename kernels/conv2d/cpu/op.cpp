@@ -11,6 +11,7 @@
 #include "../../cpu/instruction_set.h"
 #include "../../cpu/parallel.h"
 #include "args.h"
+#include "bfloat16_op.h"
 
 namespace {
 
@@ -38,20 +39,20 @@ const float* pointer(const Tensor& t) { return static_cast<const float*>(t.const
 const float* pointer(const OptionalTensor& t) { return t ? pointer(*t) : nullptr; }
 float* to_write(Tensor& t) { return static_cast<float*>(t.mutable_data_ptr()); }
 
-void check(const Tensor& t, std::initializer_list<int64_t> shape, const char* name) {
-  bool same = t.dim() == int64_t(shape.size()) && t.scalar_type() == ScalarType::Float && t.is_cpu();
+void check(const Tensor& t, std::initializer_list<int64_t> shape, const char* name, ScalarType dtype) {
+  bool same = t.dim() == int64_t(shape.size()) && t.scalar_type() == dtype && t.is_cpu();
   int64_t d = 0;
   for (int64_t n : shape) same = same && t.size(d++) == n;
   STD_TORCH_CHECK(same, "conv2d: ", name, " has another shape, dtype or device than x and the weight ask for.");
 }
 
 // Channels together: what is stored so is returned as it is.
-Tensor images(const Tensor& t, std::initializer_list<int64_t> shape, const char* name) {
-  check(t, shape, name);
+Tensor images(const Tensor& t, std::initializer_list<int64_t> shape, const char* name, ScalarType dtype) {
+  check(t, shape, name, dtype);
   return torch::stable::contiguous(t, MemoryFormat::ChannelsLast);
 }
-OptionalTensor images(const OptionalTensor& t, std::initializer_list<int64_t> shape, const char* name) {
-  return t ? OptionalTensor(images(*t, shape, name)) : t;
+OptionalTensor images(const OptionalTensor& t, std::initializer_list<int64_t> shape, const char* name, ScalarType dtype) {
+  return t ? OptionalTensor(images(*t, shape, name, dtype)) : t;
 }
 
 Tensor fresh(std::initializer_list<int64_t> shape) {
@@ -74,15 +75,14 @@ bool goes_past_caches(const float* data, int64_t numbers) {
   return numbers >= int64_t(8) << 20 && reinterpret_cast<uintptr_t>(data) % 64 == 0;
 }
 
-// `s` as this convolution has it: that of a gradient of x turns C and K round.
+// `s` as this convolution has it, of tensors with their channels together: that of a gradient of x turns C and K round.
 void run(const Sizes& s, const Tensor& x, const Tensor& weight, const OptionalTensor& bias, const OptionalTensor& residual,
          const OptionalTensor& mask, Tensor& y, bool relu, bool turned) {
   const int64_t tiles = tiles_of(s);
   if (tiles == 0) return;
   const Kernels& k = chosen();
   Tensor u = fresh({16, s.K / 16, s.C * 16});
-  const Tensor w = torch::stable::contiguous(weight, MemoryFormat::ChannelsLast);
-  k.transform({.C = turned ? s.K : s.C, .K = turned ? s.C : s.K, .weight = pointer(w), .u = to_write(u), .turned = turned});
+  k.transform({.C = turned ? s.K : s.C, .K = turned ? s.C : s.K, .weight = pointer(weight), .u = to_write(u), .turned = turned});
   const conv2d::Forward f{.sizes = s,
                           .x = pointer(x),
                           .u = pointer(u),
@@ -98,23 +98,35 @@ void run(const Sizes& s, const Tensor& x, const Tensor& weight, const OptionalTe
         [&](int64_t a, int64_t b) { k.forward(f, a * RANGE, std::min(tiles, b * RANGE)); });
 }
 
+// float32, or bfloat16 where the processor multiplies it in tiles.
+ScalarType dtype_of(const Tensor& x) {
+  const ScalarType dtype = x.scalar_type();
+  STD_TORCH_CHECK(dtype == ScalarType::Float || (dtype == ScalarType::BFloat16 && conv2d::has_tiles()),
+                  "conv2d: x must be float32, or bfloat16 on a processor with AMX.");
+  return dtype;
+}
+
 Tensor forward(Tensor x, Tensor weight, OptionalTensor bias, OptionalTensor residual, bool relu) {
   const Sizes s = sizes_of(x, weight);
-  check(weight, {s.K, s.C, 3, 3}, "weight");
-  if (bias) check(*bias, {s.K}, "bias");
+  const ScalarType dtype = dtype_of(x);
+  const Tensor xs = images(x, {s.N, s.C, s.H, s.W}, "x", dtype), w = images(weight, {s.K, s.C, 3, 3}, "weight", dtype);
+  if (bias) check(*bias, {s.K}, "bias", dtype);
   const OptionalTensor dense = bias ? OptionalTensor(torch::stable::contiguous(*bias)) : bias;
+  const OptionalTensor added = images(residual, {s.N, s.K, s.H, s.W}, "residual", dtype);
+  if (dtype == ScalarType::BFloat16) return conv2d::forward_bfloat16(xs, w, dense, added, relu);
   Tensor y = fresh({s.N, s.K, s.H, s.W});
-  run(s, images(x, {s.N, s.C, s.H, s.W}, "x"), weight, dense, images(residual, {s.N, s.K, s.H, s.W}, "residual"),
-      std::nullopt, y, relu, false);
+  run(s, xs, w, dense, added, std::nullopt, y, relu, false);
   return y;
 }
 
 Tensor input(Tensor dy, Tensor weight, OptionalTensor mask) {
   const Sizes s = sizes_of(dy, weight);
-  check(weight, {s.K, s.C, 3, 3}, "weight");
+  const ScalarType dtype = dtype_of(dy);
+  const Tensor dys = images(dy, {s.N, s.K, s.H, s.W}, "dy", dtype), w = images(weight, {s.K, s.C, 3, 3}, "weight", dtype);
+  const OptionalTensor masks = images(mask, {s.N, s.C, s.H, s.W}, "x", dtype);
+  if (dtype == ScalarType::BFloat16) return conv2d::input_bfloat16(dys, w, masks);
   Tensor dx = fresh({s.N, s.C, s.H, s.W});
-  run({s.N, s.H, s.W, s.K, s.C}, images(dy, {s.N, s.K, s.H, s.W}, "dy"), weight, std::nullopt, std::nullopt,
-      images(mask, {s.N, s.C, s.H, s.W}, "x"), dx, false, true);
+  run({s.N, s.H, s.W, s.K, s.C}, dys, w, std::nullopt, std::nullopt, masks, dx, false, true);
   return dx;
 }
 
@@ -122,7 +134,9 @@ std::tuple<Tensor, Tensor> weight(Tensor x, Tensor dy, bool relu) {
   STD_TORCH_CHECK(x.dim() == 4 && dy.dim() == 4, "conv2d: x must be [N,C,H,W] and dy [N,K,H,W].");
   const Sizes s{x.size(0), x.size(2), x.size(3), x.size(1), dy.size(1)};
   STD_TORCH_CHECK(s.C >= 16 && s.K >= 16 && s.C % 16 == 0 && s.K % 16 == 0, "conv2d: channels must be multiples of 16.");
-  const Tensor xs = images(x, {s.N, s.C, s.H, s.W}, "x"), dys = images(dy, {s.N, s.K, s.H, s.W}, "dy");
+  const ScalarType dtype = dtype_of(x);
+  const Tensor xs = images(x, {s.N, s.C, s.H, s.W}, "x", dtype), dys = images(dy, {s.N, s.K, s.H, s.W}, "dy", dtype);
+  if (dtype == ScalarType::BFloat16) return conv2d::weight_bfloat16(xs, dys, relu);
   Tensor dweight = fresh({s.K, s.C, 3, 3}), dbias = fresh({s.K});
   const Kernels& k = chosen();
   // From the sizes alone: the order of the sums, and with it every bit, is the same for any number of threads.
@@ -155,9 +169,13 @@ STABLE_TORCH_LIBRARY(conv2d, m) {
   m.def("forward_cpu(Tensor x, Tensor weight, Tensor? bias, Tensor? residual, bool relu) -> Tensor");
   m.def("input_cpu(Tensor dy, Tensor weight, Tensor? mask) -> Tensor");
   m.def("weight_cpu(Tensor x, Tensor dy, bool relu) -> (Tensor, Tensor)");
+  m.def("cpu_has_tiles() -> bool");
 }
 STABLE_TORCH_LIBRARY_IMPL(conv2d, CPU, m) {
   m.impl("forward_cpu", TORCH_BOX(&forward));
   m.impl("input_cpu", TORCH_BOX(&input));
   m.impl("weight_cpu", TORCH_BOX(&weight));
+}
+STABLE_TORCH_LIBRARY_IMPL(conv2d, CompositeExplicitAutograd, m) {
+  m.impl("cpu_has_tiles", TORCH_BOX(&conv2d::has_tiles));
 }

@@ -1,0 +1,15 @@
+// The kernels for bfloat16; compiled with AMX and called only where the processor has it.
+#include "bfloat16.h"
+
+#if defined(__AMX_BF16__)
+#include "amx_outer.h"
+
+namespace conv2d {
+static const Kernels16 compiled = {forward16, outer16, pack16, collect16};
+const Kernels16* const kernels_amx = &compiled;
+}  // namespace conv2d
+#else
+namespace conv2d {
+const Kernels16* const kernels_amx = nullptr;
+}
+#endif
