@@ -17,6 +17,7 @@ import { playLedger } from './ledger.ts';
 import { withStateReset } from './policies.ts';
 import {
   hasLevels,
+  playedRange,
   wholeGames,
   type EvaluationPlan,
   type LevelRange,
@@ -153,19 +154,6 @@ async function playSplits(options: EvaluationOptions, faults: EnvFault[]): Promi
     rows[name] = levelRows(played);
   }
   return rows;
-}
-
-/** A ledger plays the whole split, or its first levels where it has no end or fewer were asked for. */
-function playedRange(
-  { protocol, episodes, isCapped }: EvaluationPlan,
-  { range }: PlannedSplit,
-): LevelRange | null {
-  if (protocol !== 'ledger' || range === null) return range;
-  const { start, count } = range;
-  return {
-    start,
-    count: count === 0 || isCapped ? Math.min(episodes, count === 0 ? episodes : count) : count,
-  };
 }
 
 /** Whole episodes of each slot, one after the other, on levels as the environment draws them. */

@@ -74,18 +74,34 @@ export function planEvaluation(config: Config, request: EvaluationRequest): Eval
   const wanted = protocol === 'paper' ? games : (request.numEnvs ?? evaluation.numEnvs);
   // A ledger plays game by game; otherwise all games play at once, each in as many slots.
   const numEnvs = protocol === 'ledger' ? wanted : wholeGames(wanted, games);
-  return {
+  const extent = {
     protocol,
-    splits,
     episodes: request.episodes ?? evaluation.episodes,
     isCapped: request.episodes !== undefined,
+  };
+  return {
+    ...extent,
+    splits,
     play: request.play ?? (protocol === 'paper' ? ['greedy'] : evaluation.play),
     state: request.state ?? evaluation.state,
     numEnvs,
     warnings: [
-      ...splits.flatMap(({ name, range }) => overlap(name, range, environment)),
+      ...splits.flatMap((split) => overlap(split.name, playedRange(extent, split), environment)),
       ...(protocol === 'ledger' && isOrderFelt(config) ? [ORDER_IS_FELT] : []),
     ],
+  };
+}
+
+/** A ledger plays the whole split, or its first levels where it has no end or fewer were asked for. */
+export function playedRange(
+  { protocol, episodes, isCapped }: Pick<EvaluationPlan, 'protocol' | 'episodes' | 'isCapped'>,
+  { range }: PlannedSplit,
+): LevelRange | null {
+  if (protocol !== 'ledger' || range === null) return range;
+  const { start, count } = range;
+  return {
+    start,
+    count: count === 0 || isCapped ? Math.min(episodes, count === 0 ? episodes : count) : count,
   };
 }
 

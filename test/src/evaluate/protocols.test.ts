@@ -76,6 +76,12 @@ describe('a plan', () => {
     expect(planEvaluation(every, {}).warnings).toEqual([
       'split unseen is not unseen: 200 of its 200 levels (1000 to 1199) are among those that the run trained on',
     ]);
+    // A ledger of every level there is plays the first ones; drawn from all of them, those of training are rare.
+    const endless = config('procgen-easy', 'evaluation.unseenNumLevels=0', 'evaluation.unseenStartLevel=150');
+    expect(planEvaluation(endless, {}).warnings).toEqual([
+      'split unseen is not unseen: 50 of its 200 levels (150 to 199) are among those that the run trained on',
+    ]);
+    expect(planEvaluation(endless, { protocol: 'episodes' }).warnings).toEqual([]);
   });
 
   test.each([
