@@ -59,9 +59,17 @@ export const driverCodes = {
     meaning: 'A run has no evaluation that can be compared.',
     remedy: 'Run "srwm evaluate" on it first.',
   },
+  COMPARE_EVALUATION: {
+    meaning: 'A file in evaluations/ of a run is damaged.',
+    remedy: 'Move the file away, and evaluate the run again.',
+  },
   COMPARE_SPLITS: {
     meaning: 'Evaluations have no split in common that was played in the same way on the same levels.',
     remedy: 'Evaluate the runs with the same splits and ways of playing.',
+  },
+  COMPARE_FEW_EPISODES: {
+    meaning: 'A run has played too few episodes of a game for an interval.',
+    remedy: 'Evaluate it on more levels: "srwm evaluate" without --episodes.',
   },
   COMPARE_FEW_SEEDS: {
     meaning: 'Too few runs differ only by their seed for an interval over seeds.',

@@ -713,7 +713,9 @@ REMEDIES: dict[str, str] = {
     'RECORD_PLAN': 'Correct the part that the message names.',
     'COMPARE_RUNS': 'Compare runs of one environment.',
     'COMPARE_NO_EVALUATION': 'Run "srwm evaluate" on it first.',
+    'COMPARE_EVALUATION': 'Move the file away, and evaluate the run again.',
     'COMPARE_SPLITS': 'Evaluate the runs with the same splits and ways of playing.',
+    'COMPARE_FEW_EPISODES': 'Evaluate it on more levels: "srwm evaluate" without --episodes.',
     'COMPARE_FEW_SEEDS': 'Train more seeds of the same configuration: "srwm sweep".',
     'STATISTICS_FAILED': 'Run "srwm setup"; report the message if it stays.',
     'SWEEP_INVALID': (

@@ -10,7 +10,7 @@ import { groupRuns, type RunGroup } from './groups.ts';
 import { notesOf } from './notes.ts';
 import { Questions } from './questions.ts';
 import type { CompareReport } from './report.ts';
-import { commonSplits, measureOf, type Measure } from './scores.ts';
+import { commonSplits, measureOf, requireEpisodes, type Measure } from './scores.ts';
 
 /** What is compared; everything has a default. */
 export interface CompareOptions {
@@ -33,7 +33,8 @@ export interface CompareOptions {
  * test gives p < 0.05. Sets the machine up first where that is not done.
  *
  * @example const { pairs } = await compare(['runs/srwm-1', 'runs/lstm-1'], { splits: ['unseen'] });
- * @throws SrwmError COMPARE_RUNS, COMPARE_NO_EVALUATION, COMPARE_SPLITS; RUN_MISSING, RUN_FOREIGN; STATISTICS_FAILED
+ * @throws SrwmError COMPARE_RUNS, COMPARE_NO_EVALUATION, COMPARE_EVALUATION, COMPARE_SPLITS, COMPARE_FEW_EPISODES;
+ * RUN_MISSING, RUN_FOREIGN; STATISTICS_FAILED
  */
 export async function compare(runs: readonly string[], options: CompareOptions = {}): Promise<CompareReport> {
   const signal = options.signal ?? new AbortController().signal;
@@ -61,13 +62,9 @@ export function planComparison(folders: readonly string[], options: CompareOptio
   const runs = folders.map((folder) => evaluatedRun(folder, { protocol, state }));
   const groups = groupRuns(runs);
   const splits = commonSplits(runs, protocol === 'ledger', options);
-  return {
-    protocol,
-    state,
-    groups,
-    splits,
-    measure: measureOf(runs, options.normalization ?? config.evaluation.normalization),
-  };
+  const measure = measureOf(runs, options.normalization ?? config.evaluation.normalization);
+  requireEpisodes(runs, splits, measure);
+  return { protocol, state, groups, splits, measure };
 }
 
 /** Does what was planned with the Python of a set-up. */

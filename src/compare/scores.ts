@@ -59,6 +59,28 @@ export function commonSplits(runs: readonly EvaluatedRun[], paired: boolean, onl
   );
 }
 
+/**
+ * An interval over episodes needs two of each game.
+ *
+ * @throws SrwmError COMPARE_FEW_EPISODES
+ */
+export function requireEpisodes(
+  runs: readonly EvaluatedRun[],
+  splits: readonly string[],
+  { games }: Measure,
+): void {
+  for (const { folder, evaluation } of runs)
+    for (const split of splits)
+      for (const game of games) {
+        const count = (evaluation.rows[split] ?? []).filter((row) => row.game === game).length;
+        if (count >= 2) continue;
+        throw new SrwmError(
+          'COMPARE_FEW_EPISODES',
+          `compare: "${folder}" must have played at least 2 episodes of ${game} on ${split}, got ${count}.`,
+        );
+      }
+}
+
 interface Asked {
   readonly splits?: readonly string[];
   readonly play?: string;

@@ -235,7 +235,7 @@ describe('comparing refuses, before anything starts,', () => {
     const [one, none] = [makeRun(parent, 'one'), makeRun(parent, 'none', { evaluation: null })];
     expect(refusal([one, none])).toMatchObject({
       code: 'COMPARE_NO_EVALUATION',
-      remedy: `Run "srwm evaluate ${none}".`,
+      remedy: `Run "srwm evaluate ${none} --protocol ledger --state carry".`,
     });
     expect(refusal([one], { protocol: 'paper' })).toMatchObject({ code: 'COMPARE_NO_EVALUATION' });
     expect(refusal([one], { state: 'unroll' })).toMatchObject({ code: 'COMPARE_NO_EVALUATION' });
@@ -256,6 +256,41 @@ describe('comparing refuses, before anything starts,', () => {
     for (const other of [sampled, fewer])
       expect(refusal([one, other])).toMatchObject({ code: 'COMPARE_SPLITS' });
     expect(refusal([one], { splits: ['test-1'] }).message).toMatch(/in common \(test-1\)/);
+  });
+
+  test.each([
+    ['cut short', () => '{"format":1, "rows": {', /must be an evaluation that srwm wrote, but .*JSON/],
+    ['nothing', () => '', /JSON/],
+    ['null', () => 'null', /it holds null/],
+    ['not of lists', (whole) => JSON.stringify({ ...whole, rows: [1] }), /rows\["0"\] is no list/],
+    ['without its update', ({ update: _, ...whole }) => JSON.stringify(whole), /update is undefined/],
+    [
+      'of a return that is no number',
+      (whole) => JSON.stringify(whole).replace(/"episode_return":[^,]+/, '"episode_return":null'),
+      /rows\["train\/greedy"\]\[0\] is .*null/,
+    ],
+    [
+      'of a return that no number holds',
+      (whole) => JSON.stringify(whole).replace(/"episode_return":[^,]+/, '"episode_return":1e999'),
+      /rows\["train\/greedy"\]\[0\] is /,
+    ],
+  ] satisfies [string, (whole: EvaluationRecord) => string, RegExp][])(
+    'an evaluation that is %s, naming its file',
+    (_, textOf, said) => {
+      const one = makeRun(parentFolder(), 'one');
+      const file = path.join(one, 'evaluations', '100.json');
+      writeFileSync(file, textOf(JSON.parse(readFileSync(file, 'utf8')) as EvaluationRecord));
+      const { code, message } = refusal([one]);
+      expect(code).toBe('COMPARE_EVALUATION');
+      expect(message).toContain(`compare: "${file}"`);
+      expect(message).toMatch(said);
+    },
+  );
+
+  test('fewer episodes than an interval needs', () => {
+    const { code, message } = refusal([makeRun(parentFolder(), 'one', { levels: 1 })]);
+    expect(code).toBe('COMPARE_FEW_EPISODES');
+    expect(message).toMatch(/at least 2 episodes of maze on unseen\/greedy, got 1/);
   });
 
   test('nothing where splits come from several evaluations of the same checkpoint; an older checkpoint is not used', () => {
