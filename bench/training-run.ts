@@ -4,19 +4,27 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ResolvedConfig } from '../src/config/index.ts';
 import { startRun } from '../src/runs/index.ts';
-import type { RunEvent, Update } from '../src/train/index.ts';
+import { unrollsOfCycle, type RunEvent, type Update } from '../src/train/index.ts';
 import type { Bench } from './bench.ts';
 
 export class TrainingRun implements AsyncDisposable {
   readonly #events: AsyncGenerator<RunEvent, void>;
+  /** Unrolls after which no column is left over, and their updates. */
+  readonly #unrolls: number;
   readonly #updates: number;
   readonly #close: () => Promise<void>;
   #last: Update | null = null;
   #running = 0;
 
-  private constructor(events: AsyncGenerator<RunEvent, void>, updates: number, close: () => Promise<void>) {
+  private constructor(
+    events: AsyncGenerator<RunEvent, void>,
+    unrolls: number,
+    updatesPerUnroll: number,
+    close: () => Promise<void>,
+  ) {
     this.#events = events;
-    this.#updates = updates;
+    this.#unrolls = unrolls;
+    this.#updates = Math.round(unrolls * updatesPerUnroll);
     this.#close = close;
   }
 
@@ -31,14 +39,16 @@ export class TrainingRun implements AsyncDisposable {
     });
     const { algorithm, environment, train } = resolved.config;
     const passes = algorithm.kind === 'ppo' ? algorithm.passes : 1;
-    return new TrainingRun(events, (passes * environment.numEnvs) / train.batchSize, async () => {
+    const unrolls = unrollsOfCycle(environment.numEnvs, train.batchSize);
+    const updatesPerUnroll = (passes * environment.numEnvs) / train.batchSize;
+    return new TrainingRun(events, unrolls, updatesPerUnroll, async () => {
       stop.abort();
       await events.return(undefined);
       await rm(folder, { recursive: true, force: true });
     });
   }
 
-  /** Collects an unroll and learns from it. */
+  /** Collects unrolls and learns from them until no column is left over; the mean of one. */
   async unrollSeconds(): Promise<number> {
     let started = performance.now();
     for (let seen = 0; seen < this.#updates;) {
@@ -52,7 +62,7 @@ export class TrainingRun implements AsyncDisposable {
     }
     const seconds = (performance.now() - started) / 1000;
     this.#running += seconds;
-    return seconds;
+    return seconds / this.#unrolls;
   }
 
   /** Where the loop's time went; its own shares also count the time in which it stood still. */

@@ -63,7 +63,7 @@ function updateLine(update: Update, total: number): string {
     `${speed.toFixed(0)} steps/s`,
     `${duration(left)} left`,
     returns,
-    `lag ${update.policy_lag}`,
+    `lag ${Number.isInteger(update.policy_lag) ? update.policy_lag : update.policy_lag.toFixed(1)}`,
     `act ${percent(shares.act)} env ${percent(shares.env)} learn ${percent(shares.learn)} bridge ${(100 * shares.bridge).toFixed(1)}%`,
   ].join('  ');
 }

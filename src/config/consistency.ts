@@ -51,11 +51,31 @@ function faultsOf(conflicts: readonly Conflict[], sourceOf: (key: string) => str
   });
 }
 
-function* batchFaults({ train, environment }: Config): Iterable<Conflict> {
-  if (environment.numEnvs % train.batchSize !== 0) {
+/** The columns that wait for a batch to be full move at every unroll: behind so many that is a mistake. */
+const MOST_UNROLLS_OF_A_BATCH = 64;
+
+function* batchFaults({ algorithm, train, environment }: Config): Iterable<Conflict> {
+  const { batchSize, unrollLength, totalEnvSteps } = train;
+  const { numEnvs } = environment;
+  if (algorithm.kind === 'ppo') {
+    if (numEnvs % batchSize === 0) return;
     yield {
-      text: `environment.numEnvs must be a multiple of train.batchSize (${train.batchSize}), got ${environment.numEnvs}`,
+      text: `environment.numEnvs must be a multiple of train.batchSize (${batchSize}), got ${numEnvs}`,
       keys: ['environment.numEnvs', 'train.batchSize'],
+    };
+    return;
+  }
+  const most = MOST_UNROLLS_OF_A_BATCH * numEnvs;
+  const collected = Math.ceil(totalEnvSteps / (numEnvs * unrollLength)) * numEnvs;
+  if (batchSize > most) {
+    yield {
+      text: `train.batchSize must be at most the columns of ${MOST_UNROLLS_OF_A_BATCH} unrolls (${most}), got ${batchSize}`,
+      keys: ['train.batchSize', 'environment.numEnvs'],
+    };
+  } else if (batchSize > collected) {
+    yield {
+      text: `train.batchSize must be at most the columns of the whole run (${collected}), or it learns nothing, got ${batchSize}`,
+      keys: ['train.batchSize', 'train.totalEnvSteps', 'train.unrollLength', 'environment.numEnvs'],
     };
   }
 }

@@ -71,7 +71,7 @@ const adam = z.strictObject({
 const train = z.strictObject({
   totalEnvSteps: positive,
   unrollLength: positive.meta(doc('T: env steps of every slot in one unroll.')),
-  batchSize: positive.meta(doc('Env columns in one update.')),
+  batchSize: positive.meta(doc('Env columns in one update; under ppo a divisor of environment.numEnvs.')),
   burnIn: z
     .int()
     .min(0)

@@ -9,8 +9,9 @@ import {
   impalaObjective,
   popArtGraphs,
   ppoObjective,
-  slotTasks,
   targetsGraph,
+  windowGraphs,
+  windowSizes,
   type OwnParts,
   type Spaces,
 } from '../train/index.ts';
@@ -53,8 +54,9 @@ export function graphsOf(
   const agent = agentFor(config, spaces, own);
   const { numEnvs } = config.environment;
   const { batchSize, unrollLength, burnIn } = config.train;
-  const sizes = { numEnvs, batchSize, unrollLength, burnIn, tasks: slotTasks(config.environment) };
   const { algorithm } = config;
+  const sizes =
+    algorithm.kind === 'impala' ? windowSizes(config) : { numEnvs, batchSize, unrollLength, burnIn };
   const act = actGraph(agent, numEnvs, 'sampled');
   const update =
     algorithm.kind === 'impala'
@@ -65,7 +67,8 @@ export function graphsOf(
     update,
     ...(algorithm.kind === 'ppo' ? [targetsGraph(agent, algorithm, unrollLength, numEnvs)] : []),
     ...(algorithm.kind === 'impala' ? popArtGraphs(update, algorithm) : []),
-    ...(burnIn > 0 ? [burnInGraph(agent, burnIn, unrollLength, numEnvs)] : []),
+    ...(algorithm.kind === 'impala' ? windowGraphs(agent, config, own.loss !== undefined) : []),
+    ...(burnIn > 0 ? [burnInGraph(agent, burnIn, unrollLength, sizes.numEnvs)] : []),
     ...(own.gradients ? [own.gradients.graphFor(update)] : []),
   ];
 }

@@ -12,20 +12,27 @@ export interface UnrollContext {
   /** Core-state name to the handle of its value before the unroll. */
   readonly initialState: Readonly<Record<string, string>>;
   readonly unroll: UnrollHandles;
-  /** The parameter set that collected the unroll. */
+  /** The parameter set that collected the unroll, and its version then. */
   readonly behaviourSet: string;
+  readonly behaviourVersion: number;
 }
 
 export interface AlgorithmUpdate extends UpdateResult {
   readonly learningRate: number;
+  /** Updates between the parameters that collected a column and those that learnt from it; the mean over the columns. */
+  readonly policyLag: number;
 }
 
 export interface Algorithm {
   /** Graphs besides acting, by name, for the run directory. */
   readonly graphs: readonly Graph[];
-  readonly updatesPerUnroll: number;
   /** Named state that a checkpoint must hold. */
   readonly stateHandles: readonly string[];
+  /**
+   * Of each column that is left over for the next update, oldest first: the version of the parameters that collected
+   * it. Set before a resumed run goes on.
+   */
+  leftOver: readonly number[];
   /** Loads graphs and, for a fresh run, makes the named state. */
   prepare(fresh: boolean): Promise<void>;
   /** What must see the core state behind the unroll, and the parameters that collected it, before either moves on. */
@@ -35,7 +42,7 @@ export interface Algorithm {
    * curriculum asks for it, behind `begin`.
    */
   scores(context: UnrollContext): Promise<readonly number[]>;
-  /** Every update that the unroll is good for, one by one. */
+  /** Every update that the unroll makes possible, one by one; where columns are left over that may be none. */
   learn(context: UnrollContext): AsyncIterable<AlgorithmUpdate>;
 }
 

@@ -38,6 +38,8 @@ export interface Counters {
   /** Of a run with a curriculum. */
   readonly curriculum?: CurriculumState;
   readonly returnsByGame: Readonly<Record<string, readonly number[]>>;
+  /** Of each column that is left over for the next update: see Algorithm. Only where there are some. */
+  readonly leftOver?: readonly number[];
   /** The unroll that was collected and not learnt from yet; only where lanes overlap. */
   readonly waiting?: Collected;
 }

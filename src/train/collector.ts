@@ -22,7 +22,8 @@ export type Place = 0 | 1;
 
 const places: readonly [UnrollHandles, UnrollHandles] = [handlesUnder('unroll'), handlesUnder('unroll/1')];
 
-function handlesUnder(prefix: string): UnrollHandles {
+/** The handles of an unroll, or of columns that lie elsewhere. */
+export function handlesUnder(prefix: string): UnrollHandles {
   return {
     observation: `${prefix}/observation`,
     reward: `${prefix}/reward`,

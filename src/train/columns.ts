@@ -7,15 +7,17 @@ export function columnSpecs(numEnvs: number, batchSize: number) {
   return numEnvs === batchSize ? {} : { columns: tensorSpec([batchSize], 'int64') };
 }
 
-/** Picks the columns of every input: dimension 0 of core states, dimension 1 of everything else. */
+/** Where the columns of an input are: dimension 0 of core states, dimension 1 of everything else. */
+export function columnDimension(name: string): 0 | 1 {
+  return name.startsWith('state/') ? 0 : 1;
+}
+
+/** Picks the columns of every input. */
 export function selectColumns(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
   const { columns, ...rest } = inputs;
   if (columns === undefined) return rest;
   return Object.fromEntries(
-    Object.entries(rest).map(([name, tensor]) => [
-      name,
-      indexSelect(tensor, name.startsWith('state/') ? 0 : 1, columns),
-    ]),
+    Object.entries(rest).map(([name, tensor]) => [name, indexSelect(tensor, columnDimension(name), columns)]),
   );
 }
 

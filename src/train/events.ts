@@ -27,7 +27,7 @@ export interface Update {
   readonly losses: Readonly<Record<string, number>>;
   readonly grad_norm: number;
   readonly learning_rate: number;
-  /** Updates since the parameters that collected this data. */
+  /** Updates since the parameters that collected this data; the mean over its columns where they differ in that. */
   readonly policy_lag: number;
   readonly env_steps_per_second: number;
   /** Of the last 200 training episodes of all games together; null before the first one ends. */

@@ -40,6 +40,7 @@ export {
   type NamedTensors,
   type GradientTransform,
 } from './gradient-transform.ts';
+export { unrollsOfCycle, windowGraphs, windowSizes } from './impala/column-window.ts';
 export { impalaObjective } from './impala/objective.ts';
 export { popArtGraphs } from './impala/popart.ts';
 export { Learner } from './learner.ts';

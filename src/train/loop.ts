@@ -52,13 +52,14 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
     }
   }
 
-  let saved = checkpoint === null ? -1 : progress.updates;
+  // An unroll may be too small for an update, so neither count tells the other.
+  let saved = checkpoint === null ? null : { updates: progress.updates, unrolls: progress.unrolls };
   const save = async (): Promise<RunEvent> => {
     const left = await unrolls.settle();
     const counters = { ...progress.counters, ...(left && { waiting: left }) };
     const contents = contentsWith(parts, left);
     const made = await writeCheckpoint(session, run.folder, contents, counters, config.checkpoint.keep);
-    saved = progress.updates;
+    saved = { updates: progress.updates, unrolls: progress.unrolls };
     return { type: 'checkpoint', update: progress.updates, env_steps: progress.envSteps, path: made.folder };
   };
   for (;;) {
@@ -72,9 +73,9 @@ export async function* trainingLoop(options: LoopOptions): AsyncGenerator<RunEve
     }
     if (progress.envSteps >= config.train.totalEnvSteps || stop.aborted) break;
     yield* unrollAndLearn(parts, config, progress, unrolls);
-    if (progress.updates - Math.max(saved, 0) >= config.checkpoint.everyUpdates) yield await save();
+    if (progress.updates - (saved?.updates ?? 0) >= config.checkpoint.everyUpdates) yield await save();
   }
-  if (saved !== progress.updates) yield await save();
+  if (saved?.unrolls !== progress.unrolls) yield await save();
   yield await progress.endEvent(run.folder);
   return parts;
 }
@@ -158,6 +159,7 @@ async function* unrollAndLearn(
       envStepsBefore,
       ...collector.handlesOf(place),
       behaviourSet: unrolls.behaviourSet,
+      behaviourVersion,
     };
     await algorithm.begin(context);
     if (progress.curriculum !== null) {
@@ -168,7 +170,7 @@ async function* unrollAndLearn(
     for await (const update of algorithm.learn(context)) {
       progress.watch.add('learn', update.learnSeconds);
       yield* seen.splice(0);
-      yield progress.updateEvent(update, learner.version - 1 - behaviourVersion);
+      yield progress.updateEvent(update);
     }
   } catch (error) {
     // What was seen of an update that fails is what somebody looks for.

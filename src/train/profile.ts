@@ -2,6 +2,7 @@
 import type { NodeTime, OtherTime } from '../../bridge/protocol/messages.ts';
 import type { Config } from '../config/index.ts';
 import type { Graph } from '../graph/index.ts';
+import { unrollsOfCycle } from './impala/column-window.ts';
 import type { OwnParts } from './own.ts';
 import { makeParts, type Parts } from './parts.ts';
 import type { Places, Session } from './session.ts';
@@ -12,7 +13,7 @@ export interface ProfileOptions {
   readonly config: Config;
   readonly places: Places;
   readonly own?: OwnParts;
-  /** Unrolls before anything is measured. */
+  /** Unrolls before anything is measured; rounded up so that no column is left over, and so is the other. */
   readonly warmUp: number;
   /** Unrolls that are measured, once without and once with the profiler. */
   readonly unrolls: number;
@@ -47,7 +48,10 @@ export interface Measurement {
 
 /** Trains fresh parameters for as many unrolls as asked, and keeps nothing but what it measured. */
 export async function measureUpdates(options: ProfileOptions): Promise<Measurement> {
-  const { session, config, places, own, warmUp, unrolls, trace } = options;
+  const { session, config, places, own, trace } = options;
+  const cycle = unrollsOfCycle(config.environment.numEnvs, config.train.batchSize);
+  const wholeCycles = (unrolls: number) => cycle * Math.ceil(unrolls / cycle);
+  const [warmUp, unrolls] = [wholeCycles(options.warmUp), wholeCycles(options.unrolls)];
   // Where lanes overlap nobody could say what a part of the time was spent on.
   const synchronous = { ...config, train: { ...config.train, lanes: 'synchronous' as const } };
   const parts = await makeParts(session, synchronous, places, true, own);
@@ -56,7 +60,7 @@ export async function measureUpdates(options: ProfileOptions): Promise<Measureme
   const plain = await measure(options, parts, state, unrolls);
   // The profiler's own start takes seconds the first time, and so do the first calls of the graphs with ranges.
   await session.call('profile_begin', {});
-  await measure(options, parts, state, 1);
+  await measure(options, parts, state, cycle);
   await session.call('profile_end', { trace: null });
   await session.call('profile_begin', {});
   const profiled = await measure(options, parts, state, unrolls);
@@ -92,6 +96,7 @@ async function measure(
       envStepsBefore: state.envSteps,
       ...collector.handlesOf(0),
       behaviourSet: learner.set,
+      behaviourVersion: learner.version,
     };
     await algorithm.begin(context);
     for await (const { learnSeconds, optimizerSeconds } of algorithm.learn(context)) {

@@ -57,6 +57,7 @@ export class Progress {
     this.#distributionMode =
       config.environment.kind === 'procgen' ? config.environment.distributionMode : null;
     parts.learner.version = from.updates;
+    parts.algorithm.leftOver = from.leftOver ?? [];
   }
 
   get seconds(): number {
@@ -73,6 +74,7 @@ export class Progress {
       seconds,
       recentReturns: this.#returns.values,
       returnsByGame: this.#returnsByGame.values,
+      ...(this.#parts.algorithm.leftOver.length > 0 && { leftOver: this.#parts.algorithm.leftOver }),
       ...(this.curriculum && { curriculum: this.curriculum.kept }),
     };
   }
@@ -120,14 +122,12 @@ export class Progress {
     };
   }
 
-  updateEvent(
-    update: {
-      readonly losses: Readonly<Record<string, number>>;
-      readonly gradNorm: number;
-      readonly learningRate: number;
-    },
-    policyLag: number,
-  ): Update {
+  updateEvent(update: {
+    readonly losses: Readonly<Record<string, number>>;
+    readonly gradNorm: number;
+    readonly learningRate: number;
+    readonly policyLag: number;
+  }): Update {
     return {
       type: 'update',
       index: this.updates++,
@@ -136,7 +136,7 @@ export class Progress {
       losses: update.losses,
       grad_norm: update.gradNorm,
       learning_rate: update.learningRate,
-      policy_lag: policyLag,
+      policy_lag: update.policyLag,
       env_steps_per_second: (this.envSteps - this.#envStepsAtStart) / this.watch.seconds,
       episode_return: this.#returns.estimate,
       episode_returns: this.#returnsByGame.estimates,

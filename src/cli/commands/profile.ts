@@ -18,7 +18,7 @@ export const profile: Command = {
     { flags: '--skip-types', description: 'do not type-check a .ts file' },
     {
       flags: '--unrolls <n>',
-      description: `unrolls to measure, with all their updates (default: ${UNROLLS})`,
+      description: `unrolls to measure, with all their updates (default: ${UNROLLS}; more where columns would wait)`,
     },
     { flags: '--warm-up <n>', description: `unrolls before that (default: ${WARM_UP})` },
     { flags: '--top <n>', description: `lines to print (default: ${TOP}; --json gives all)` },

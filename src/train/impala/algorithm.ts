@@ -1,14 +1,15 @@
-/** IMPALA: each column of an unroll is learnt from once, in groups of `batchSize`. */
+/** IMPALA: each column is learnt from once, `batchSize` at a time, in the order of unrolls and slots. */
 import type { Config, ImpalaConfig } from '../../config/index.ts';
 import type { Graph } from '../../graph/index.ts';
 import type { Objective } from '../../objectives/index.ts';
 import { stateNames, type Agent } from '../agent.ts';
 import { learningRateAt, type Algorithm, type UnrollContext } from '../algorithm.ts';
 import { BurnIn } from '../burn-in.ts';
-import { chunks, columnTensor, numbersOf } from '../columns.ts';
+import { columnTensor, numbersOf } from '../columns.ts';
 import type { Learner } from '../learner.ts';
 import { frame, handle, type Session } from '../session.ts';
-import { slotTasks } from '../tasks.ts';
+import { ColumnQueue } from './column-queue.ts';
+import { windowSizes } from './column-window.ts';
 import { impalaObjective } from './objective.ts';
 import { PopArt } from './popart.ts';
 import { finalValueInputs } from '../truncation.ts';
@@ -24,23 +25,25 @@ export function impalaAlgorithm(
 ): Algorithm {
   const { numEnvs } = environment;
   const { batchSize, unrollLength, burnIn } = train;
-  const graph = impalaObjective(
-    agent,
-    config,
-    { numEnvs, batchSize, unrollLength, burnIn, tasks: slotTasks(environment) },
-    own,
-  );
+  const sizes = windowSizes({ train, environment });
+  const graph = impalaObjective(agent, config, sizes, own);
   const popArt = config.valueScale.kind === 'none' ? null : new PopArt(session, graph, config.valueScale);
-  const warmUp = new BurnIn(session, agent, burnIn, unrollLength, numEnvs);
-  const groups = chunks([...Array(numEnvs).keys()], batchSize);
+  const queue = new ColumnQueue(session, agent, { train, environment }, own !== undefined);
+  const warmUp = new BurnIn(session, agent, burnIn, unrollLength, sizes.numEnvs);
   // Only a curriculum asks for scores; traced when it first does.
   let scoring: Graph | undefined;
   return {
-    graphs: [graph, ...warmUp.graphs, ...(popArt?.graphs ?? [])],
-    updatesPerUnroll: groups.length,
-    stateHandles: popArt?.stateHandles ?? [],
+    graphs: [graph, ...queue.graphs, ...warmUp.graphs, ...(popArt?.graphs ?? [])],
+    stateHandles: [...(popArt?.stateHandles ?? []), ...queue.stateHandles],
+    get leftOver() {
+      return queue.waiting;
+    },
+    set leftOver(versions) {
+      queue.waiting = versions;
+    },
     async prepare(fresh) {
       await session.load(graph);
+      await queue.prepare(fresh);
       await warmUp.prepare();
       await popArt?.prepare(fresh);
     },
@@ -63,7 +66,10 @@ export function impalaAlgorithm(
       });
       return numbersOf(magnitudes);
     },
-    async *learn({ initialState, unroll }: UnrollContext) {
+    async *learn({ behaviourVersion, ...collected }: UnrollContext) {
+      const { initialState, unroll } = await queue.push(collected, behaviourVersion);
+      // A batch that is not full yet is warmed up when it is.
+      if (queue.waiting.length < batchSize) return;
       const state = await warmUp.warm(learner.set, unroll, initialState);
       const inputs = {
         observation: handle(unroll.observation),
@@ -76,8 +82,8 @@ export function impalaAlgorithm(
         ...(own && { behaviour_values: handle(unroll.baseline) }),
         ...Object.fromEntries(Object.entries(state).map(([name, id]) => [`state/${name}`, handle(id)])),
       };
-      for (const columns of groups) {
-        const some = groups.length > 1;
+      const some = sizes.numEnvs !== batchSize;
+      for (const { columns, versions } of queue.batches()) {
         const learningRate = learningRateAt(train, learner.version * unrollLength * batchSize);
         const result = await learner.update({
           graph,
@@ -87,8 +93,13 @@ export function impalaAlgorithm(
           ...(popArt && { rescaling: popArt.rescaling }),
         });
         await popArt?.keep();
-        yield { ...result, learningRate };
+        const policyLag = mean(versions.map((version) => learner.version - 1 - version));
+        yield { ...result, learningRate, policyLag };
       }
     },
   };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

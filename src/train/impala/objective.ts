@@ -23,7 +23,7 @@ import { momentSpecs, withoutMoments } from './popart.ts';
 import { valueUnits } from './value-units.ts';
 
 /**
- * The loss of `batchSize` columns of an unroll. The policy runs over all T + 1 observations: the first T give the
+ * The loss of `batchSize` columns. The policy runs over all T + 1 observations: the first T give the
  * target policy and the values, the last one the bootstrap value. Step t's reward and discount come with
  * observation t + 1.
  */

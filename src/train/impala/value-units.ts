@@ -25,17 +25,17 @@ const plain: ValueUnits = {
   learnt: (values, { vs, pgAdvantages }) => ({ values, targets: vs, advantages: pgAdvantages, outputs: {} }),
 };
 
-/** `inputs` are those of the whole graph, before columns are chosen; `tasks` has the task of each slot. */
+/** `inputs` are those of the whole graph, before columns are chosen; `tasks` has the task of each column there. */
 export function valueUnits(
   { valueScale: config }: ImpalaConfig,
   inputs: Readonly<Record<string, Tensor>>,
   tasks: readonly number[] | undefined,
 ): ValueUnits {
   if (config.kind === 'none') return plain;
-  if (tasks === undefined) throw new Error('internal: popart needs the task of each slot');
-  const ofSlots = constantOf(tasks, [tasks.length], 'int64');
+  if (tasks === undefined) throw new Error('internal: popart needs the task of each column');
+  const ofColumns = constantOf(tasks, [tasks.length], 'int64');
   const { columns } = inputs;
-  return popArtUnits(config, inputs, columns === undefined ? ofSlots : indexSelect(ofSlots, 0, columns));
+  return popArtUnits(config, inputs, columns === undefined ? ofColumns : indexSelect(ofColumns, 0, columns));
 }
 
 function popArtUnits(

@@ -57,8 +57,9 @@ export function ppoAlgorithm(
 
   return {
     graphs: [objective, targets, ...warmUp.graphs],
-    updatesPerUnroll: config.passes * (numEnvs / batchSize),
     stateHandles: Object.values(SCALE),
+    // Every pass takes all columns of an unroll.
+    leftOver: [],
     async prepare(fresh) {
       await Promise.all([session.load(objective), session.load(targets)]);
       await warmUp.prepare();
@@ -71,7 +72,7 @@ export function ppoAlgorithm(
       const [magnitudes] = await session.run(graph, { inputs, fetch: ['magnitudes'] });
       return numbersOf(magnitudes);
     },
-    async *learn({ unrollIndex, envStepsBefore, initialState, unroll }: UnrollContext) {
+    async *learn({ unrollIndex, envStepsBefore, initialState, unroll, behaviourVersion }: UnrollContext) {
       const learningRate = learningRateAt(train, envStepsBefore);
       const inputs = {
         observation: handle(unroll.observation),
@@ -93,7 +94,7 @@ export function ppoAlgorithm(
             tensors: some ? [columnTensor(columns)] : [],
             learningRate,
           });
-          yield { ...result, learningRate };
+          yield { ...result, learningRate, policyLag: learner.version - 1 - behaviourVersion };
         }
       }
     },

@@ -185,6 +185,29 @@ describe('a faulty config', () => {
     `);
   });
 
+  it('under impala takes any number of slots, and refuses a batch that no run fills', () => {
+    const easy = (...lines: readonly string[]) => resolved('procgen-easy', ...lines);
+    for (const numEnvs of [1, 7, 31, 48, 96])
+      expect(easy(`environment.numEnvs=${numEnvs}`).config.environment.numEnvs).toBe(numEnvs);
+    expect(easy('environment.numEnvs=1', 'train.batchSize=64').config.train.batchSize).toBe(64);
+    const refused = (...lines: readonly string[]) => {
+      const { code, message } = refusal(() => easy(...lines));
+      expect(code).toBe('CONFIG_INVALID');
+      return message;
+    };
+    expect(refused('environment.numEnvs=0')).toContain('environment.numEnvs must be >=1, got 0 (set by');
+    expect(refused('train.batchSize=0')).toContain('train.batchSize must be >=1, got 0 (set by');
+    expect(refused('environment.numEnvs=2', 'train.batchSize=129')).toContain(
+      'train.batchSize must be at most the columns of 64 unrolls (128), got 129 (train.batchSize set by --set train.batchSize=129, environment.numEnvs set by --set environment.numEnvs=2).',
+    );
+    // 2 slots and unrolls of 50: 401 env steps are 5 unrolls, which are 10 columns.
+    const short = ['environment.numEnvs=2', 'train.totalEnvSteps=401'];
+    expect(refused(...short, 'train.batchSize=11')).toContain(
+      'train.batchSize must be at most the columns of the whole run (10), or it learns nothing, got 11',
+    );
+    expect(easy(...short, 'train.batchSize=10').config.train.batchSize).toBe(10);
+  });
+
   it.each<[string, string, string]>([
     ['train.optimiser.epsilon=1', 'train.optimizer.epsilon', 'train.optimiser.epsilon'],
     ['seeed=4', 'seed', 'seeed'],

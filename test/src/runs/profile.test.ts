@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { profileOf } from '../../../src/runs/profile.ts';
 import { measureUpdates, SET, Session, updateLoop, type Measurement } from '../../../src/train/index.ts';
-import { needsPython, places, python, rejection, SMALL, tiny } from './run-fixture.ts';
+import { needsPython, places, python, rejection, SMALL, SMALL_IMPALA, tiny } from './run-fixture.ts';
 
 const startSession = () =>
   Session.start(places, { device: 'cpu', precision: 'float32', threads: 1 }, { logFile: null });
@@ -59,6 +59,17 @@ describe.skipIf(python === null)(`a profile with a worker (${needsPython})`, { t
       ({ ph, name }) => ph === 'X' && /^src\/models\/cores\/srwm\.ts:\d+:\d+ /.test(name),
     );
     expect(ranges.length).toBeGreaterThan(8);
+  });
+
+  test('measures unrolls until no column waits any more', async () => {
+    await using own = await startSession();
+    // Two unrolls of 6 slots are three updates of 4 columns.
+    const six = tiny(...SMALL_IMPALA, 'environment.numEnvs=6').config;
+    const request = { session: own, config: six, places, warmUp: 1, unrolls: 1, trace: null };
+    const { plain, profiled, nodes } = await measureUpdates(request);
+    expect([plain.updates, profiled.updates]).toEqual([3, 3]);
+    const window = nodes.filter(({ graph }) => own.graphOf(graph).name === 'column_window');
+    expect(window.length).toBeGreaterThan(0);
   });
 
   test('trains the same bits as without the profiler', async () => {

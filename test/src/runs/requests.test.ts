@@ -170,4 +170,23 @@ describe.skipIf(python === null)(`a run's requests (${needsPython})`, () => {
     expect(of(on, 'accumulate')).not.toEqual(of(off, 'accumulate'));
     expect(graphsOf(on).filter((name) => !graphsOf(off).includes(name))).toEqual(['burn_in']);
   });
+
+  test('with columns that wait move the window on once an unroll, and learn from it alone', async () => {
+    const [off, on] = [await asked(IMPALA), await asked([...IMPALA, 'environment.numEnvs=6'])];
+    const isMoving = ({ body }: Request): boolean =>
+      Object.keys(body['store'] ?? {}).includes('window/observation');
+    const unrolls = of(on, 'collect').filter((request) => !isOfEvaluation(request));
+    expect(on.filter(isMoving)).toHaveLength(unrolls.length);
+    expect(graphsOf(on).filter((name) => !graphsOf(off).includes(name))).toEqual([
+      'column_window',
+      'empty_left_over',
+    ]);
+    for (const { body } of of(on, 'accumulate')) {
+      const read = Object.values(body['inputs'] as Record<string, { readonly id?: string }>);
+      expect(read.every(({ id = 'window/' }) => id.startsWith('window/'))).toBe(true);
+    }
+    const kept = of(on, 'save').map(({ body }) => body['handles'] as string[]);
+    expect(kept.length).toBeGreaterThan(0);
+    for (const handles of kept) expect(handles).toContain('left_over/state/layer0/fast_weight_delta');
+  });
 });
