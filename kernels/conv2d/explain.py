@@ -10,12 +10,16 @@ import torch
 from ..cpu_library import instruction_set, load
 from ..dispatch import Explanation
 from ..errors import KernelError
+from .block import register_block
+from .pooled import register_pooled
 from .registration import register_autograd, register_fakes
 
 IMPLEMENTATIONS = ('auto', 'cpu', 'torch')
 DTYPES = (torch.float32, torch.bfloat16)
 # Channels that a vector register holds.
 LANES = 16
+# Channels whose whole window fits into one row of a tile.
+FEW = (1, 2, 3)
 # Instruction sets that were timed against torch's convolutions.
 MEASURED = ('avx2', 'avx512')
 
@@ -43,6 +47,8 @@ class Convolution(NamedTuple):
 def _register() -> None:
     register_fakes()
     register_autograd()
+    register_block()
+    register_pooled()
 
 
 @torch.compiler.assume_constant_result
@@ -61,8 +67,7 @@ def refusal(call: Convolution) -> str:
         return f'it runs on cpu tensors, got {call.device_type}'
     if call.dtype not in DTYPES:
         return f'it computes in float32 or bfloat16, got {str(call.dtype).removeprefix("torch.")}'
-    shape = (call.window, call.stride, call.padding, call.dilation, call.groups)
-    if shape != ((3, 3), (1, 1), (1, 1), (1, 1), 1):
+    if not _near(call):
         return (
             'its window is 3x3 with stride 1, padding 1, dilation 1, groups 1, got '
             f'{"x".join(map(str, call.window))} with stride {_size(call.stride)}, padding {_size(call.padding)}, '
@@ -74,6 +79,22 @@ def refusal(call: Convolution) -> str:
     if not why and call.dtype == torch.bfloat16 and not has_tiles():
         return 'it multiplies bfloat16 in tiles (AMX), which this processor does not have or this system not allow'
     return why
+
+
+def _near(call: Convolution) -> bool:
+    shape = (call.window, call.stride, call.padding, call.dilation, call.groups)
+    return shape == ((3, 3), (1, 1), (1, 1), (1, 1), 1)
+
+
+def pools_at_once(call: Convolution) -> bool:
+    """Returns whether the compiled ops make a convolution and the max-pooling (3x3, stride 2, padding 1) of its result
+    in one: bfloat16 in tiles, of images that may also have one to three channels.
+    """
+    if call.device_type != 'cpu' or call.dtype != torch.bfloat16 or not _near(call):
+        return False
+    fits = call.channels in FEW or (call.channels > 0 and call.channels % LANES == 0)
+    fits = fits and call.results > 0 and call.results % LANES == 0 and call.height > 0 and call.width > 0
+    return fits and has_tiles()
 
 
 @torch.compiler.assume_constant_result
@@ -101,7 +122,7 @@ def _size(pair: tuple[int, int]) -> str:
     return str(pair[0]) if pair[0] == pair[1] else f'{pair[0]}x{pair[1]}'
 
 
-def describe(dtype: torch.dtype) -> str:
+def describe_conv2d(dtype: torch.dtype) -> str:
     """Says what runs: `explain_conv2d` quotes it."""
     if dtype == torch.bfloat16:
         return 'sums over the window in tiles (bfloat16: amx)'
@@ -131,7 +152,7 @@ def explain_conv2d(call: Convolution, implementation: str = 'auto') -> Explanati
     Raises KernelError KERNEL_UNSUPPORTED where the one asked for by name cannot serve.
     """
     chosen, why = choose(call, implementation)
-    what = describe(call.dtype) if chosen == 'cpu' else "torch's own convolution"
+    what = describe_conv2d(call.dtype) if chosen == 'cpu' else "torch's own convolution"
     if implementation != 'auto':
         reason = f'asked for by name: {what}'
     else:

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx
 
+from srwm.worker.engine.blocks import pooled_convolution, residual_block, use_blocks
 from srwm.worker.engine.calls import VALUE
 from srwm.worker.engine.convolutions import convolution, use_kernels
 from srwm.worker.engine.lowering import cast, layer_norm, logsumexp, slice_along, take
@@ -59,6 +60,7 @@ def simplify(module: fx.GraphModule, device: torch.device) -> fx.GraphModule:
     _square(module, device)
     use_kernels(module.graph, device)
     use_pooling(module.graph, device)
+    use_blocks(module.graph, device)
     _relu_in_place(module.graph)
     module.graph.lint()
     return keep_numbers(module)
@@ -184,6 +186,8 @@ _RESULT_UNREAD = {
     torch.conv1d: 3,
     torch.conv2d: 4,
     convolution: 0,
+    residual_block: 0,
+    pooled_convolution: 0,
 }
 """Functions whose backward pass does not read their result, which is no view; with how many dimensions, or any (0)."""
 

@@ -24,6 +24,12 @@ struct Plane {
   int64_t middle() const { return pitch + 1; }
 };
 
+// Zeros where images were that a smaller number of them leaves.
+inline void clear_behind(const Plane& p, int64_t channels, int64_t count, uint16_t* to) {
+  const int64_t end = p.middle() + p.places(count);
+  std::memset(to + end * channels, 0, (p.pixels() - end) * channels * sizeof(uint16_t));
+}
+
 // Copies `count` images to their places; what lies between them is zero already.
 template <bool Relu>
 inline void place(const uint16_t* images, const Plane& p, int64_t channels, int64_t count, uint16_t* to) {
@@ -38,15 +44,13 @@ inline void place(const uint16_t* images, const Plane& p, int64_t channels, int6
         _mm512_storeu_si512(line + at, Relu ? relu16(v) : v);
       }
       if (at < row) {
-        const __m512i v = _mm512_maskz_loadu_epi16(0xffff, images + at);
-        _mm512_mask_storeu_epi16(line + at, 0xffff, Relu ? relu16(v) : v);
+        const __mmask32 mask = (1u << (row - at)) - 1;
+        const __m512i v = _mm512_maskz_loadu_epi16(mask, images + at);
+        _mm512_mask_storeu_epi16(line + at, mask, Relu ? relu16(v) : v);
       }
     }
   }
-  if (count < p.images) {
-    const int64_t end = p.middle() + p.places(count);
-    std::memset(to + end * channels, 0, (p.pixels() - end) * channels * sizeof(uint16_t));
-  }
+  if (count < p.images) clear_behind(p, channels, count, to);
 }
 
 // Memory of this thread that stays: the system takes longer to hand out fresh pages than what is here takes to compute.

@@ -74,9 +74,49 @@ bool goes_past_caches(const Tensor& t) {
   return t.numel() >= int64_t(8) << 20 && reinterpret_cast<uintptr_t>(t.const_data_ptr()) % 64 == 0;
 }
 
+std::vector<float> widened(const OptionalTensor& bias) {
+  std::vector<float> numbers(bias ? bias->numel() : 0);
+  for (size_t k = 0; k < numbers.size(); k++) numbers[k] = from_bfloat16(pointer(*bias)[k]);
+  return numbers;
+}
+const float* pointer(const std::vector<float>& numbers) { return numbers.empty() ? nullptr : numbers.data(); }
+
+// How the images of a sum are cut, from sizes alone: the order of the sums, and with it every bit, is the same for any
+// number of threads.
+struct Chunks {
+  int64_t unit, units, each, count;
+  explicit Chunks(const Sizes& s)
+      : unit(unit_of(s)), units(s.H * s.W ? (s.N + unit - 1) / unit : 0),
+        each(std::max(CHUNK_UNITS, (units + CHUNKS - 1) / CHUNKS)), count((units + each - 1) / each) {}
+  template <class F>
+  void share_out(const Sizes& s, const F& f) const {
+    share(count, std::max<int64_t>(1, least_units(s, unit) / each), f);
+  }
+};
+
+// Sums of outer products, and the gradients that come of them.
+struct Gradients {
+  int64_t C, K, chunks;
+  Tensor partial, bias_partial;
+  Gradients(const Sizes& s, const Chunks& chunks)
+      : C(s.C), K(s.K), chunks(chunks.count), partial(fresh({chunks.count, (s.C < 16 ? 32 : 9 * s.C) * s.K}, ScalarType::Float)),
+        bias_partial(fresh({chunks.count, 16 * s.K}, ScalarType::Float)) {}
+  std::tuple<Tensor, Tensor> collected() {
+    Tensor dweight = fresh({K, C, 3, 3}), dbias = fresh({K});
+    kernels_amx->collect({.C = C,
+                          .K = K,
+                          .chunks = chunks,
+                          .partial = sums(partial),
+                          .bias_partial = sums(bias_partial),
+                          .dweight = to_write(dweight),
+                          .dbias = to_write(dbias)});
+    return {dweight, dbias};
+  }
+};
+
 std::vector<uint16_t> packed(int64_t C, int64_t K, const Tensor& weight, bool turned) {
   const int64_t before = turned ? K : C, after = turned ? C : K;
-  std::vector<uint16_t> tiles(after / 16 * 3 * ((3 * before + 31) / 32) * 512);
+  std::vector<uint16_t> tiles(after / 16 * (before < 16 ? 1 : 3 * ((3 * before + 31) / 32)) * 512);
   kernels_amx->pack({.C = C, .K = K, .weight = pointer(weight), .tiles = tiles.data(), .turned = turned});
   return tiles;
 }
@@ -86,15 +126,13 @@ Tensor convolved(const Sizes& s, const Tensor& x, const Tensor& weight, const Op
   Tensor y = fresh({s.N, s.K, s.H, s.W});
   if (y.numel() == 0) return y;
   const std::vector<uint16_t> tiles = turned ? packed(s.K, s.C, weight, true) : packed(s.C, s.K, weight, false);
-  std::vector<float> biases;
-  if (bias)
-    for (int64_t k = 0; k < s.K; k++) biases.push_back(from_bfloat16(pointer(*bias)[k]));
+  const std::vector<float> biases = widened(bias);
   const int64_t unit = unit_of(s);
   const conv2d::Forward16 f{.sizes = s,
                             .unit = unit,
                             .x = pointer(x),
                             .tiles = tiles.data(),
-                            .bias = bias ? biases.data() : nullptr,
+                            .bias = pointer(biases),
                             .residual = pointer(residual),
                             .mask = pointer(mask),
                             .y = to_write(y),
@@ -126,28 +164,109 @@ Tensor input_bfloat16(const Tensor& dy, const Tensor& weight, const OptionalTens
 
 std::tuple<Tensor, Tensor> weight_bfloat16(const Tensor& x, const Tensor& dy, bool relu) {
   const Sizes s{x.size(0), x.size(2), x.size(3), x.size(1), dy.size(1)};
-  Tensor dweight = fresh({s.K, s.C, 3, 3}), dbias = fresh({s.K});
-  // From the sizes alone: the order of the sums, and with it every bit, is the same for any number of threads.
-  const int64_t unit = unit_of(s), images = s.H * s.W ? s.N : 0, units = (images + unit - 1) / unit;
-  const int64_t chunk = std::max(CHUNK_UNITS, (units + CHUNKS - 1) / CHUNKS), chunks = (units + chunk - 1) / chunk;
-  Tensor partial = fresh({chunks, 9 * s.C * s.K}, ScalarType::Float), bias_partial = fresh({chunks, 16 * s.K}, ScalarType::Float);
+  const Chunks chunks(s);
+  Gradients gradients(s, chunks);
   const Outer16 f{.sizes = s,
-                  .unit = unit,
-                  .chunk = chunk * unit,
+                  .unit = chunks.unit,
+                  .chunk = chunks.each * chunks.unit,
                   .x = pointer(x),
                   .dy = pointer(dy),
-                  .partial = sums(partial),
-                  .bias_partial = sums(bias_partial),
+                  .partial = sums(gradients.partial),
+                  .bias_partial = sums(gradients.bias_partial),
                   .relu = relu};
-  share(chunks, std::max<int64_t>(1, least_units(s, unit) / chunk), [&](int64_t a, int64_t b) { kernels_amx->outer(f, a, b); });
-  kernels_amx->collect({.C = s.C,
-                        .K = s.K,
-                        .chunks = chunks,
-                        .partial = sums(partial),
-                        .bias_partial = sums(bias_partial),
-                        .dweight = to_write(dweight),
-                        .dbias = to_write(dbias)});
-  return {dweight, dbias};
+  chunks.share_out(s, [&](int64_t a, int64_t b) { kernels_amx->outer(f, a, b); });
+  return gradients.collected();
+}
+
+std::tuple<Tensor, Tensor> block_bfloat16(const Tensor& x, const Tensor& weight0, const OptionalTensor& bias0,
+                                          const Tensor& weight1, const OptionalTensor& bias1, bool keep) {
+  const Sizes s{x.size(0), x.size(2), x.size(3), x.size(1), x.size(1)};
+  Tensor y = fresh({s.N, s.C, s.H, s.W}), inner = keep ? fresh({s.N, s.C, s.H, s.W}) : fresh({0});
+  if (y.numel() == 0) return {y, inner};
+  const std::vector<uint16_t> tiles0 = packed(s.C, s.C, weight0, false), tiles1 = packed(s.C, s.C, weight1, false);
+  const std::vector<float> biases0 = widened(bias0), biases1 = widened(bias1);
+  const int64_t unit = unit_of(s);
+  const Block16 f{.sizes = s,
+                  .unit = unit,
+                  .x = pointer(x),
+                  .tiles0 = tiles0.data(),
+                  .tiles1 = tiles1.data(),
+                  .bias0 = pointer(biases0),
+                  .bias1 = pointer(biases1),
+                  .inner = keep ? to_write(inner) : nullptr,
+                  .y = to_write(y),
+                  .stream = goes_past_caches(y) && (!keep || goes_past_caches(inner))};
+  share((s.N + unit - 1) / unit, least_units(s, unit), [&](int64_t a, int64_t b) { kernels_amx->block(f, a, b); });
+  return {y, inner};
+}
+
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> block_gradient_bfloat16(const Tensor& dy, const Tensor& x, const Tensor& inner,
+                                                                           const Tensor& weight0, const Tensor& weight1) {
+  const Sizes s{x.size(0), x.size(2), x.size(3), x.size(1), x.size(1)};
+  const Chunks chunks(s);
+  Tensor dx = fresh({s.N, s.C, s.H, s.W});
+  Gradients first(s, chunks), second(s, chunks);
+  const std::vector<uint16_t> tiles0 = packed(s.C, s.C, weight0, true), tiles1 = packed(s.C, s.C, weight1, true);
+  const BlockGradient16 f{.sizes = s,
+                          .unit = chunks.unit,
+                          .chunk = chunks.each * chunks.unit,
+                          .dy = pointer(dy),
+                          .x = pointer(x),
+                          .inner = pointer(inner),
+                          .tiles0 = tiles0.data(),
+                          .tiles1 = tiles1.data(),
+                          .dx = to_write(dx),
+                          .partial0 = sums(first.partial),
+                          .partial1 = sums(second.partial),
+                          .bias_partial0 = sums(first.bias_partial),
+                          .bias_partial1 = sums(second.bias_partial),
+                          .stream = goes_past_caches(dx)};
+  chunks.share_out(s, [&](int64_t a, int64_t b) { kernels_amx->block_gradient(f, a, b); });
+  auto [dweight0, dbias0] = first.collected();
+  auto [dweight1, dbias1] = second.collected();
+  return {dx, dweight0, dbias0, dweight1, dbias1};
+}
+
+std::tuple<Tensor, Tensor> pooled_bfloat16(const Tensor& x, const Tensor& weight, const OptionalTensor& bias) {
+  const Sizes s{x.size(0), x.size(2), x.size(3), x.size(1), weight.size(0)};
+  Tensor y = fresh({s.N, s.K, (s.H + 1) / 2, (s.W + 1) / 2});
+  Tensor tap = fresh({s.N, s.K, (s.H + 1) / 2, (s.W + 1) / 2}, ScalarType::Byte);
+  if (y.numel() == 0) return {y, tap};
+  const std::vector<uint16_t> tiles = packed(s.C, s.K, weight, false);
+  const std::vector<float> biases = widened(bias);
+  const int64_t unit = unit_of(s);
+  const Pooled16 f{.sizes = s,
+                   .unit = unit,
+                   .x = pointer(x),
+                   .tiles = tiles.data(),
+                   .bias = pointer(biases),
+                   .y = to_write(y),
+                   .tap = static_cast<uint8_t*>(tap.mutable_data_ptr())};
+  share((s.N + unit - 1) / unit, least_units(s, unit), [&](int64_t a, int64_t b) { kernels_amx->pooled(f, a, b); });
+  return {y, tap};
+}
+
+std::tuple<Tensor, Tensor, Tensor> pooled_gradient_bfloat16(const Tensor& dy, const Tensor& tap, const Tensor& x,
+                                                            const Tensor& weight, bool of_x) {
+  const Sizes s{x.size(0), x.size(2), x.size(3), x.size(1), weight.size(0)};
+  const Chunks chunks(s);
+  Tensor dx = of_x ? fresh({s.N, s.C, s.H, s.W}) : fresh({0});
+  Gradients gradients(s, chunks);
+  const std::vector<uint16_t> tiles = of_x ? packed(s.C, s.K, weight, true) : std::vector<uint16_t>();
+  const PooledGradient16 f{.sizes = s,
+                           .unit = chunks.unit,
+                           .chunk = chunks.each * chunks.unit,
+                           .dy = pointer(dy),
+                           .x = pointer(x),
+                           .tap = static_cast<const uint8_t*>(tap.const_data_ptr()),
+                           .tiles = tiles.data(),
+                           .dx = of_x ? to_write(dx) : nullptr,
+                           .partial = sums(gradients.partial),
+                           .bias_partial = sums(gradients.bias_partial),
+                           .stream = goes_past_caches(dx)};
+  chunks.share_out(s, [&](int64_t a, int64_t b) { kernels_amx->pooled_gradient(f, a, b); });
+  auto [dweight, dbias] = gradients.collected();
+  return {dx, dweight, dbias};
 }
 
 }  // namespace conv2d

@@ -106,12 +106,16 @@ ScalarType dtype_of(const Tensor& x) {
   return dtype;
 }
 
+OptionalTensor bias_of(const OptionalTensor& t, int64_t K, ScalarType dtype) {
+  if (t) check(*t, {K}, "bias", dtype);
+  return t ? OptionalTensor(torch::stable::contiguous(*t)) : t;
+}
+
 Tensor forward(Tensor x, Tensor weight, OptionalTensor bias, OptionalTensor residual, bool relu) {
   const Sizes s = sizes_of(x, weight);
   const ScalarType dtype = dtype_of(x);
   const Tensor xs = images(x, {s.N, s.C, s.H, s.W}, "x", dtype), w = images(weight, {s.K, s.C, 3, 3}, "weight", dtype);
-  if (bias) check(*bias, {s.K}, "bias", dtype);
-  const OptionalTensor dense = bias ? OptionalTensor(torch::stable::contiguous(*bias)) : bias;
+  const OptionalTensor dense = bias_of(bias, s.K, dtype);
   const OptionalTensor added = images(residual, {s.N, s.K, s.H, s.W}, "residual", dtype);
   if (dtype == ScalarType::BFloat16) return conv2d::forward_bfloat16(xs, w, dense, added, relu);
   Tensor y = fresh({s.N, s.K, s.H, s.W});
@@ -163,18 +167,76 @@ std::tuple<Tensor, Tensor> weight(Tensor x, Tensor dy, bool relu) {
   return {dweight, dbias};
 }
 
+ScalarType bfloat16_only(const Tensor& x) {
+  STD_TORCH_CHECK(dtype_of(x) == ScalarType::BFloat16, "conv2d: residual blocks and pooled convolutions are of bfloat16.");
+  return ScalarType::BFloat16;
+}
+
+std::tuple<Tensor, Tensor> block(Tensor x, Tensor weight0, OptionalTensor bias0, Tensor weight1, OptionalTensor bias1, bool keep) {
+  const Sizes s = sizes_of(x, weight0);
+  const ScalarType dtype = bfloat16_only(x);
+  const std::initializer_list<int64_t> weights{s.C, s.C, 3, 3};
+  return conv2d::block_bfloat16(images(x, {s.N, s.C, s.H, s.W}, "x", dtype), images(weight0, weights, "weight0", dtype),
+                                bias_of(bias0, s.C, dtype), images(weight1, weights, "weight1", dtype),
+                                bias_of(bias1, s.C, dtype), keep);
+}
+
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> block_gradient(Tensor dy, Tensor x, Tensor inner, Tensor weight0, Tensor weight1) {
+  const Sizes s = sizes_of(x, weight0);
+  const ScalarType dtype = bfloat16_only(x);
+  const std::initializer_list<int64_t> weights{s.C, s.C, 3, 3}, all{s.N, s.C, s.H, s.W};
+  return conv2d::block_gradient_bfloat16(images(dy, all, "dy", dtype), images(x, all, "x", dtype),
+                                         images(inner, all, "inner", dtype), images(weight0, weights, "weight0", dtype),
+                                         images(weight1, weights, "weight1", dtype));
+}
+
+// As sizes_of, but of images that may have one to three channels.
+Sizes pooled_sizes(const Tensor& x, const Tensor& weight) {
+  STD_TORCH_CHECK(x.dim() == 4 && weight.dim() == 4, "conv2d: x must be [N,C,H,W] and weight [K,C,3,3].");
+  const int64_t C = x.size(1), K = weight.size(0);
+  STD_TORCH_CHECK(C >= 1 && (C <= 3 || C % 16 == 0) && K >= 16 && K % 16 == 0,
+                  "conv2d: channels must be multiples of 16, those of x may be 1 to 3.");
+  return {x.size(0), x.size(2), x.size(3), C, K};
+}
+
+std::tuple<Tensor, Tensor> pooled(Tensor x, Tensor weight, OptionalTensor bias) {
+  const Sizes s = pooled_sizes(x, weight);
+  const ScalarType dtype = bfloat16_only(x);
+  return conv2d::pooled_bfloat16(images(x, {s.N, s.C, s.H, s.W}, "x", dtype), images(weight, {s.K, s.C, 3, 3}, "weight", dtype),
+                                 bias_of(bias, s.K, dtype));
+}
+
+std::tuple<Tensor, Tensor, Tensor> pooled_gradient(Tensor dy, Tensor tap, Tensor x, Tensor weight, bool of_x) {
+  const Sizes s = pooled_sizes(x, weight);
+  const ScalarType dtype = bfloat16_only(x);
+  STD_TORCH_CHECK(!of_x || s.C >= 16, "conv2d: the gradient of x needs sixteen channels.");
+  const std::initializer_list<int64_t> smaller{s.N, s.K, (s.H + 1) / 2, (s.W + 1) / 2};
+  return conv2d::pooled_gradient_bfloat16(images(dy, smaller, "dy", dtype), images(tap, smaller, "tap", ScalarType::Byte),
+                                          images(x, {s.N, s.C, s.H, s.W}, "x", dtype),
+                                          images(weight, {s.K, s.C, 3, 3}, "weight", dtype), of_x);
+}
+
 }  // namespace
 
 STABLE_TORCH_LIBRARY(conv2d, m) {
   m.def("forward_cpu(Tensor x, Tensor weight, Tensor? bias, Tensor? residual, bool relu) -> Tensor");
   m.def("input_cpu(Tensor dy, Tensor weight, Tensor? mask) -> Tensor");
   m.def("weight_cpu(Tensor x, Tensor dy, bool relu) -> (Tensor, Tensor)");
+  m.def("block_cpu(Tensor x, Tensor weight0, Tensor? bias0, Tensor weight1, Tensor? bias1, bool keep) -> (Tensor, Tensor)");
+  m.def("block_gradient_cpu(Tensor dy, Tensor x, Tensor inner, Tensor weight0, Tensor weight1) "
+        "-> (Tensor, Tensor, Tensor, Tensor, Tensor)");
+  m.def("pooled_cpu(Tensor x, Tensor weight, Tensor? bias) -> (Tensor, Tensor)");
+  m.def("pooled_gradient_cpu(Tensor dy, Tensor tap, Tensor x, Tensor weight, bool of_x) -> (Tensor, Tensor, Tensor)");
   m.def("cpu_has_tiles() -> bool");
 }
 STABLE_TORCH_LIBRARY_IMPL(conv2d, CPU, m) {
   m.impl("forward_cpu", TORCH_BOX(&forward));
   m.impl("input_cpu", TORCH_BOX(&input));
   m.impl("weight_cpu", TORCH_BOX(&weight));
+  m.impl("pooled_cpu", TORCH_BOX(&pooled));
+  m.impl("pooled_gradient_cpu", TORCH_BOX(&pooled_gradient));
+  m.impl("block_cpu", TORCH_BOX(&block));
+  m.impl("block_gradient_cpu", TORCH_BOX(&block_gradient));
 }
 STABLE_TORCH_LIBRARY_IMPL(conv2d, CompositeExplicitAutograd, m) {
   m.impl("cpu_has_tiles", TORCH_BOX(&conv2d::has_tiles));
