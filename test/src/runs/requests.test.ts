@@ -42,6 +42,7 @@ const OFF = [
   'evaluation.blindSearch.episodes=3',
   'checkpoint.keep=1',
   'hardware.precision=float32',
+  'hardware.lanes=turns',
 ];
 const OFF_IMPALA = [
   'algorithm.valueScale.kind=none',
