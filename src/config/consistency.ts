@@ -177,6 +177,12 @@ function* coreConflicts(core: CoreConfig): Iterable<Conflict> {
 }
 
 function* gameConflicts({ environment }: Pick<Config, 'environment'>): Iterable<Conflict> {
+  if (environment.kind === 'catch' && environment.rows <= Math.floor(environment.columns / 2)) {
+    yield {
+      text: `environment.rows must be above half of environment.columns (${environment.columns}), or the paddle cannot reach every ball, got ${environment.rows}`,
+      keys: ['environment.rows', 'environment.columns'],
+    };
+  }
   if (environment.kind !== 'procgen') return;
   const known: readonly string[] = GAMES;
   const unknown = environment.games.filter((game) => !known.includes(game));

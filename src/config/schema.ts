@@ -5,6 +5,12 @@ import { coreSchema } from './core-schema.ts';
 const positive = z.int().min(1);
 const fraction = z.number().min(0).max(1);
 const rate = z.number().min(0);
+/** Slots of a pool. These bounds are those of pools, so that what no pool can is said before one is opened. */
+export const MOST_SLOTS = 2 ** 16;
+const slots = positive.max(MOST_SLOTS);
+const hosts = positive.max(1024);
+const side = z.int().min(3).max(256);
+const int32 = 2 ** 31 - 1;
 const doc = (text: string) => ({ description: text });
 
 const popArt = z.strictObject({
@@ -100,11 +106,11 @@ const train = z.strictObject({
 const procgen = z.strictObject({
   kind: z.literal('procgen').meta(doc('Linux x86-64 only.')),
   games: z.array(z.string()).min(1),
-  numEnvs: positive,
-  numHosts: positive.meta(doc('Processes that step the games; any number gives the same bits.')),
+  numEnvs: slots,
+  numHosts: hosts.meta(doc('Processes that step the games; any number gives the same bits.')),
   distributionMode: z.enum(['easy', 'hard', 'extreme', 'memory', 'exploration']),
-  numLevels: z.int().min(0).meta(doc('0 = every level there is.')),
-  startLevel: z.int().min(0),
+  numLevels: z.int().min(0).max(int32).meta(doc('0 = every level there is.')),
+  startLevel: z.int().min(0).max(int32),
   centerAgent: z.boolean(),
   useBackgrounds: z.boolean(),
   restrictThemes: z.boolean(),
@@ -113,16 +119,16 @@ const procgen = z.strictObject({
 });
 const catchGame = z.strictObject({
   kind: z.literal('catch').meta(doc('A ball falls, a paddle catches it; from pixels.')),
-  numEnvs: positive,
-  rows: z.int().min(3),
-  columns: z.int().min(3),
+  numEnvs: slots,
+  rows: side,
+  columns: side,
   blank: z.boolean(),
 });
 const recall = z.strictObject({
   kind: z.literal('recall').meta(doc('A cue is shown once and must be named `delay` steps later.')),
-  numEnvs: positive,
-  numCues: z.int().min(2),
-  delay: positive,
+  numEnvs: slots,
+  numCues: z.int().min(2).max(256),
+  delay: positive.max(2 ** 20),
   blank: z.boolean(),
 });
 
@@ -133,10 +139,10 @@ const gymnasium = z.strictObject({
     .min(1)
     .meta(doc('CartPole-v1, package.module:ClassOrFactory, or ./file.py:ClassOrFactory in the project.')),
   kwargs: z.record(z.string(), z.json()).meta(doc('Keyword arguments of the environment.')),
-  numEnvs: positive,
-  numHosts: positive.meta(doc('Processes that step the environments; any number gives the same bits.')),
-  maxEpisodeSteps: positive.meta(doc('An episode of so many steps is truncated.')),
-  maxFaults: positive.meta(doc("So many faults of a slot's environment in a row end the run.")),
+  numEnvs: slots,
+  numHosts: hosts.meta(doc('Processes that step the environments; any number gives the same bits.')),
+  maxEpisodeSteps: positive.max(int32).meta(doc('An episode of so many steps is truncated.')),
+  maxFaults: positive.max(int32).meta(doc("So many faults of a slot's environment in a row end the run.")),
   // Below the time after which a request that does not move on counts as hung.
   timeoutSeconds: z.number().min(0.1).max(240).meta(doc('For each reset and each step.')),
   blank: z.boolean(),
@@ -200,7 +206,7 @@ const evaluation = z.strictObject({
       'A game and split; with the ledger only where a split has no end (numLevels 0), as its first levels.',
     ),
   ),
-  numEnvs: positive,
+  numEnvs: slots,
   play: z.array(z.enum(['sampled', 'greedy'])).min(1),
   unseenStartLevel: z.int().min(0),
   unseenNumLevels: z.int().min(0),
@@ -234,7 +240,7 @@ export const configSchema = z.strictObject({
           'Of convolutions and dense layers; states, losses and the optimizer are float32 always. tf32 is for GPUs.',
         ),
       ),
-    threads: z.union([z.literal('auto'), positive]),
+    threads: z.union([z.literal('auto'), positive.max(1024)]),
     lanes: z
       .enum(['auto', 'threads', 'turns'])
       .meta(

@@ -1,6 +1,6 @@
 /** Ways of evaluating: which levels they play, how, and what they warn of. */
 import { SrwmError } from '../../bridge/protocol/errors.ts';
-import type { Config, EnvironmentConfig } from '../config/index.ts';
+import { MOST_SLOTS, type Config, type EnvironmentConfig } from '../config/index.ts';
 import type { Play } from '../train/index.ts';
 
 /**
@@ -67,6 +67,7 @@ export interface EvaluationPlan {
 /** @throws SrwmError EVALUATE_PLAN when the run's environment or core does not offer what is asked for. */
 export function planEvaluation(config: Config, request: EvaluationRequest): EvaluationPlan {
   const { environment, evaluation } = config;
+  requireSlots(request.numEnvs);
   const protocol = protocolOf(config, request.protocol);
   const names = request.splits ?? splitsOf(protocol, environment);
   const splits = names.map((name) => ({ name, range: rangeOf(name, config) }));
@@ -111,6 +112,14 @@ const ORDER_IS_FELT =
 /** A core whose state no episode's end resets. */
 function isOrderFelt({ model: { core } }: Config): boolean {
   return 'carry' in core && core.carry === 'run';
+}
+
+function requireSlots(asked: number | undefined): void {
+  if (asked === undefined || (Number.isInteger(asked) && asked >= 1 && asked <= MOST_SLOTS)) return;
+  throw new SrwmError(
+    'EVALUATE_PLAN',
+    `evaluate: slots that play at once must be a whole number from 1 to ${MOST_SLOTS}, got ${asked}.`,
+  );
 }
 
 /** As many slots as are wanted, each game having as many: at least one. */

@@ -1,6 +1,6 @@
 /** What is recorded to video: which levels, played how, drawn how; checked before anything starts. */
 import { SrwmError } from '../../bridge/protocol/errors.ts';
-import type { Config } from '../config/index.ts';
+import { MOST_SLOTS, type Config } from '../config/index.ts';
 import type { Play } from '../train/index.ts';
 import { hasLevels, LAST_LEVEL, wholeGames, type StateHandling } from './protocols.ts';
 
@@ -38,6 +38,8 @@ export interface RecordingPlan {
 const USUAL = 3;
 const MAX_SCALE = 16;
 const MAX_FPS = 1000;
+/** Nobody watches more; each has a slot of its own. */
+const MAX_EPISODES = 1000;
 
 /** @throws SrwmError RECORD_PLAN when the run's environment does not offer what is asked for. */
 export function planRecording(config: Config, request: RecordingRequest): RecordingPlan {
@@ -46,6 +48,7 @@ export function planRecording(config: Config, request: RecordingRequest): Record
   requireWhole('scale', scale, 1, MAX_SCALE);
   requireWhole('fps', fps, 1, MAX_FPS);
   const numEnvs = request.numEnvs ?? evaluation.numEnvs;
+  requireWhole('envs', numEnvs, 1, MOST_SLOTS);
   const shared = {
     play: request.play ?? evaluation.play.slice(0, 1),
     state: request.state ?? evaluation.state,
@@ -57,7 +60,7 @@ export function planRecording(config: Config, request: RecordingRequest): Record
     refuseThere('levels', request.levels, what, 'Give a number of episodes instead.');
     if (environment.kind !== 'procgen') refuseThere('games', request.games, what, 'Leave it out.');
     const episodes = request.episodes ?? USUAL;
-    requireWhole('episodes', episodes, 1, LAST_LEVEL);
+    requireWhole('episodes', episodes, 1, MAX_EPISODES);
     const games = environment.kind === 'procgen' ? environment.games.length : 1;
     return {
       ...shared,

@@ -175,6 +175,18 @@ describe('a faulty config', () => {
     `);
   });
 
+  it.each([
+    ['environment.numEnvs=65552', 'environment.numEnvs must be <=65536, got 65552'],
+    ['evaluation.numEnvs=65537', 'evaluation.numEnvs must be <=65536, got 65537'],
+    ['environment.rows=257', 'environment.rows must be <=256, got 257'],
+    ['environment.columns=16', 'environment.rows must be above half of environment.columns (16)'],
+    ['hardware.threads=1000000', 'hardware.threads must be <=1024, got 1000000'],
+  ])('is refused where no pool or worker could have it: %s', (line, said) => {
+    const error = refusal(() => resolved('tiny', line));
+    expect(error.code).toBe('CONFIG_INVALID');
+    expect(error.message).toContain(said);
+  });
+
   it('is refused with every conflict between keys, and who set each', () => {
     const error = refusal(() => resolved('tiny', 'environment.numEnvs=33', 'model.core.numHeads=5'));
     expect(error.code).toBe('CONFIG_INVALID');

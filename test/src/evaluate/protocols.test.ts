@@ -90,6 +90,8 @@ describe('a plan', () => {
     ['split unseen', 'tiny', { splits: ['unseen' as const] }],
     ['"bogus"', 'quickstart', { splits: ['bogus' as Split] }],
     ['"9-3"', 'quickstart', { splits: ['9-3' as const] }],
+    ['from 1 to 65536, got 65537', 'tiny', { numEnvs: 65537 }],
+    ['from 1 to 65536, got 0', 'quickstart', { numEnvs: 0 }],
     ['"0-2147483647"', 'quickstart', { splits: ['0-2147483647' as const] }],
   ])('refuses %s of %s', (part, preset, request) => {
     let caught: unknown;

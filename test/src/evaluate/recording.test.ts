@@ -61,6 +61,8 @@ test.each<[string, Config, RecordingRequest, RegExp]>([
   ],
   ['games where there are none', configOf('tiny'), { games: ['catch'] }, /games cannot be chosen here/],
   ['no episode', configOf('tiny'), { episodes: 0 }, /episodes must be a whole number from 1/],
+  ['more slots than a pool has', procgen, { numEnvs: 65537 }, /envs must be a whole number from 1 to 65536/],
+  ['more than anybody watches', configOf('tiny'), { episodes: 1001 }, /from 1 to 1000, got 1001/],
   ['no size', procgen, { scale: 0 }, /scale must be a whole number from 1 to 16, got 0/],
   ['no time', procgen, { fps: Number.NaN }, /fps must be a whole number from 1 to 1000, got NaN/],
 ])('refuses %s', (_, config, request, message) => {
