@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -88,7 +87,7 @@ class Slot:
         arrays['reward'][i] = reward
         arrays['is_first'][i] = ended
         arrays['is_truncated'][i] = truncated
-        arrays['completed'][i] = bool(info.get('is_success', False))
+        arrays['completed'][i] = _flag(info.get('is_success'))
         if ended:
             episode = int(arrays['episode'][i]) + 1
             self._watch(i, RESETTING)
@@ -124,9 +123,34 @@ def _real(reward: Any) -> float:
     is_real = isinstance(reward, (int, float, np.integer, np.floating)) or (
         isinstance(reward, np.ndarray) and reward.shape == () and reward.dtype.kind in 'fiu'
     )
-    if not is_real or not math.isfinite(value := float(reward)):
-        raise Misbehaviour('ENV_RESULT', f'step must return a finite number as reward, got {reward!r}')
-    return value
+    if not is_real or not abs(reward) <= _LARGEST:
+        raise Misbehaviour(
+            'ENV_RESULT',
+            f'step must return a number that is finite in float32 as reward, got {_short(reward)}',
+        )
+    return float(reward)
+
+
+def _flag(success: Any) -> bool:
+    """Environments say it as a bool, as 0 or 1, or not at all."""
+    if success is None or isinstance(success, bool):
+        return bool(success)
+    array = np.asarray(success)
+    if array.size != 1 or array.dtype.kind not in 'biuf':
+        raise Misbehaviour(
+            'ENV_RESULT', f'step must return info["is_success"] as a bool, got {_short(success)}'
+        )
+    return bool(array.item())
+
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def _short(value: Any) -> str:
+    """Python refuses to print integers of thousands of digits."""
+    if isinstance(value, int) and value.bit_length() > 200:
+        return f'an integer of {value.bit_length()} bits'
+    return repr(value)[:200]
 
 
 def _form(value: Any) -> str:

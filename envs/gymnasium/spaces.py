@@ -51,11 +51,15 @@ class Spaces:
                 'ENV_RESULT',
                 f'{call} must return an observation of shape {self.observation_shape}, got {array.shape}',
             )
-        if self.observation_dtype == 'float32' and not np.isfinite(array).all():
+        # As it will be shown: a replay compares with that, and a double may have no float32.
+        with np.errstate(over='ignore'):
+            shown = array.astype(self.observation_dtype, copy=False)
+        if not np.isfinite(shown).all():
             raise Misbehaviour(
-                'ENV_RESULT', f'{call} must return finite observations, got {_first_bad(array)}'
+                'ENV_RESULT',
+                f'{call} must return observations that are finite in float32, got {_first_bad(array, shown)}',
             )
-        return array
+        return shown
 
     def _encode_one_hot(self, observation: Any, call: str) -> np.ndarray:
         size, start = self.observation_shape[0], self.first_observation
@@ -72,8 +76,8 @@ class Spaces:
         return row
 
 
-def _first_bad(array: np.ndarray) -> str:
-    index = np.argwhere(~np.isfinite(array))[0]
+def _first_bad(array: np.ndarray, shown: np.ndarray) -> str:
+    index = np.argwhere(~np.isfinite(shown))[0]
     return f'{array[tuple(index)]} at index {[int(i) for i in index]}'
 
 

@@ -1,6 +1,7 @@
 """The Gymnasium pool: spaces, truncation, and everything that an environment can do wrong."""
 
 import os
+import re
 import runpy
 import signal
 from pathlib import Path
@@ -112,12 +113,13 @@ CODES = {
     'hang': ('ENV_TIMEOUT', 'step must return within 0.5 s, but did not'),
     'shape': ('ENV_RESULT', 'observation of shape (2,), got (3,)'),
     'dtype': ('ENV_RESULT', 'observation of dtype float32, got float64'),
-    'nan': ('ENV_RESULT', 'finite observations, got nan at index [1]'),
-    'nan_reward': ('ENV_RESULT', 'a finite number as reward, got nan'),
-    'text_reward': ('ENV_RESULT', "a finite number as reward, got 'much'"),
+    'nan': ('ENV_RESULT', 'finite in float32, got nan at index [1]'),
+    'nan_reward': ('ENV_RESULT', 'finite in float32 as reward, got nan'),
+    'text_reward': ('ENV_RESULT', "finite in float32 as reward, got 'much'"),
     'four_values': ('ENV_RESULT', '(observation, reward, terminated, truncated, info), got a tuple of 4'),
     'flag': ('ENV_RESULT', 'terminated as a bool, got None'),
     'info': ('ENV_RESULT', 'info as a dict, got NoneType'),
+    'success': ('ENV_RESULT', 'info["is_success"] as a bool, got [True, False]'),
 }
 
 
@@ -235,6 +237,32 @@ def test_what_is_no_environment_for_a_pool_is_refused(walk_spec, env, kwargs, co
         open_pool_of_package(walk_spec(env=env, kwargs=kwargs))
     assert caught.value.code == code
     assert said in caught.value.message
+
+
+def test_doubles_are_shown_as_float32_and_are_repeatable_after_a_restore(walk_spec, open_pool):
+    pool, again = (open_pool(walk_spec('Precise')) for _ in range(2))
+    step(pool, 0, 0, 0, 0)
+    again.set_state(pool.get_state())
+    assert again.faults() == []
+    np.testing.assert_array_equal(
+        step(again, 0, 0, 0, 0)['observation'], step(pool, 0, 0, 0, 0)['observation']
+    )
+
+
+@pytest.mark.parametrize(
+    ('action', 'said'),
+    [
+        (1, r'observations that are finite in float32, got 1e\+300 at index \[1\]'),
+        (2, r'finite in float32 as reward, got -1e\+300'),
+        (3, r'finite in float32 as reward, got an integer of 16610 bits'),
+    ],
+)
+def test_numbers_that_float32_does_not_hold_are_faults(walk_spec, open_pool, action, said):
+    pool = open_pool(walk_spec('Precise'))
+    step(pool, 0, action, 0, 0)
+    (fault,) = pool.faults()
+    assert (fault.slot, fault.code) == (1, 'ENV_RESULT')
+    assert re.search(said, fault.message)
 
 
 def test_an_environment_that_is_not_repeatable_begins_anew_after_a_restore(walk_spec, open_pool):
