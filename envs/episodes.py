@@ -143,11 +143,19 @@ class EpisodeLedger:
         ]
 
     def abandon(self, slot: int, *, ended: bool) -> None:
-        """Forgets a slot's running episode, or with `ended` the one that its last recorded step ended."""
+        """Forgets a slot's running episode, or with `ended` the one that its last recorded step ended.
+
+        If its level was queued the slot begins it again, so that the queue behind it stays as it was.
+        """
         self._sum_all_up()
         if ended:
             last = max(i for i, row in enumerate(self._finished) if row[1] == slot)
+            was_queued = bool(self._finished[last][-1])
             del self._finished[last]
+            if was_queued:
+                self._queues.take_back(slot)
+        else:
+            self._queues.forget(slot)
         self._return[slot] = self._length[slot] = 0
 
     def get_state(self) -> dict[str, np.ndarray]:

@@ -37,6 +37,10 @@ class SpecFields:
             return None
         return value
 
+    def has(self, name: str) -> bool:
+        """Whether a field that may be left out is there."""
+        return self._spec.get(name) is not None
+
     def integer(self, name: str, low: int, high: int) -> int:
         """An integer in [low, high]; `low` stands in after a fault."""
         requirement = f'an integer in [{low}, {high}]'

@@ -59,6 +59,8 @@ class LevelQueues:
     def __init__(self, num_envs: int) -> None:
         self._pending: list[list[int]] = [[] for _ in range(num_envs)]
         self._running = np.zeros(num_envs, np.bool_)
+        # What was pending when the last queued level of a slot ended.
+        self._before: list[tuple[int, ...]] = [()] * num_envs
 
     def replace(self, orders: Sequence[LevelOrder]) -> None:
         """Takes over checked orders; every episode that has ended must have been told to `finish`."""
@@ -72,10 +74,22 @@ class LevelQueues:
         """Moves a slot on to its next episode; True if the one that ended was queued."""
         queued = bool(self._running[slot])
         pending = self._pending[slot]
+        if queued:
+            self._before[slot] = tuple(pending)
         self._running[slot] = bool(pending)
         if pending:
             pending.pop(0)
         return queued
+
+    def take_back(self, slot: int) -> None:
+        """Undoes the last `finish` of a slot whose level was queued: it is played again."""
+        self._pending[slot] = list(self._before[slot])
+        self._running[slot] = True
+
+    def forget(self, slot: int) -> None:
+        """The running episode is given up: a queued level is begun again, any other makes way for the next."""
+        if not self._running[slot]:
+            self.finish(slot)
 
     def pending(self) -> dict[int, tuple[int, ...]]:
         """The queues that are not empty, by slot."""

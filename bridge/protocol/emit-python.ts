@@ -101,12 +101,23 @@ function emitDefinition(name: string, schema: ProtocolSchema): string {
   const head = `class ${name}(${bases}):`;
   const lines = [
     '',
-    head.length <= LINE_LENGTH ? head : `class ${name}(\n    ${bases}\n):`,
+    head.length <= LINE_LENGTH ? head : `class ${name}(\n${brokenBases(bases)}\n):`,
     ...docstring(definition.description),
   ];
   if (body.length > 0) lines.push(...(definition.description === undefined ? [] : ['']), ...body);
   else if (definition.description === undefined) lines.push('    pass');
   return [...lines, ''].join('\n');
+}
+
+/** Ruff's way: on one line of their own, or a line each. */
+function brokenBases(bases: string): string {
+  const together = `    ${bases}`;
+  return together.length <= LINE_LENGTH
+    ? together
+    : bases
+        .split(', ')
+        .map((base) => `    ${base},`)
+        .join('\n');
 }
 
 function docstring(text: string | undefined): string[] {

@@ -76,6 +76,9 @@ export const poolSpecSchema = z
         step_timeout_seconds: z.number().min(0.1),
         /** For the start of a host, and for making each environment. */
         start_timeout_seconds: z.number().min(0.1),
+        /** Levels are seeds of reset: so many from `start_level` on, 0 = every one. Left out: episodes have no level. */
+        num_levels: z.int().min(0).optional(),
+        start_level: z.int().min(0).optional(),
         /** Unsigned 31-bit; the seed of every slot and episode is a function of it. */
         seed: z.int().min(0),
       })

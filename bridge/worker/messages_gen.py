@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_HASH = 'dfc7d0a0538d7b16563ae1abadaa396b531047f32d03c4408432cc23308df2c0'
+PROTOCOL_HASH = 'b17d4347bfcc76833d8e262016dd50d683f7b0c7d7ffbbeb4565e8f650c098d8'
 MAX_FRAMES = 4096
 MAX_FRAME_BYTES = 1073741824
 
@@ -357,7 +357,13 @@ class RecallPool(
 
 
 class GymnasiumPool(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field='kind', tag='gymnasium'
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag_field='kind',
+    tag='gymnasium',
 ):
     env: Annotated[str, Meta(min_length=1)]
     kwargs: str
@@ -369,6 +375,8 @@ class GymnasiumPool(
     max_faults: Annotated[int, Meta(ge=1)]
     step_timeout_seconds: float
     start_timeout_seconds: float
+    num_levels: Annotated[int, Meta(ge=0)] | None = None
+    start_level: Annotated[int, Meta(ge=0)] | None = None
     seed: Annotated[int, Meta(ge=0)]
 
 

@@ -87,7 +87,13 @@ class Host:
         slot = self._slots[place['slot']]
         if place['fresh']:
             slot.make()
-        slot.place(place['episode'], place['actions'], verify=place['verify'])
+        slot.place(
+            place['episode'],
+            place['level'],
+            place['actions'],
+            queued=place['queued'],
+            verify=place['verify'],
+        )
 
     def _each(self, slots: Iterable[int], do: Callable[[int], None]) -> list[dict[str, Any]]:
         faults: list[dict[str, Any]] = []

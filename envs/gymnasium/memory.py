@@ -32,8 +32,12 @@ def slot_fields(observation_shape: tuple[int, ...], observation_dtype: str) -> t
         ('is_truncated', '?', ()),
         ('completed', '?', ()),
         ('action', '<i4', ()),
-        # The number of the slot's current episode.
+        # The number of the slot's current episode, its level, which is -1 without levels, and whether that was queued.
         ('episode', '<i8', ()),
+        ('level', '<i8', ()),
+        ('queued', '?', ()),
+        # The level of the next one; -1 leaves it to the spec.
+        ('next_level', '<i8', ()),
         # Steps that were done since the pool opened.
         ('steps', '<i8', ()),
     )

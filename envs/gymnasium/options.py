@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..fields import INT32_MAX, SpecFields
+from ..levels import LAST_LEVEL
 from ..seeds import episode_seed
 
 MAX_HOSTS = 1024
@@ -34,9 +35,13 @@ class GymnasiumSpec:
     start_timeout_seconds: float
     """For the start of a host and for making each environment."""
     seed: int
+    num_levels: int | None = None
+    """Levels are seeds of `reset`: so many from `start_level` on, 0 for every one. None: episodes have no level."""
+    start_level: int = 0
 
     def identity(self) -> dict[str, Any]:
         """What a state belongs to; hosts, groups, time-outs and folders may differ where it is restored."""
+        levels = {} if self.num_levels is None else {'levels': [self.start_level, self.num_levels]}
         return {
             'kind': 'gymnasium',
             'num_envs': self.num_envs,
@@ -44,7 +49,16 @@ class GymnasiumSpec:
             'kwargs': json.dumps(self.kwargs, sort_keys=True),
             'max_episode_steps': self.max_episode_steps,
             'seed': self.seed,
+            **levels,
         }
+
+    def next_level(self, slot: int, episode: int, queued: int) -> tuple[int, bool]:
+        """The level of a slot's episode, -1 without levels, and whether it was queued; `queued` -1 draws one."""
+        if queued >= 0:
+            return queued, True
+        if self.num_levels is None:
+            return -1, False
+        return self.start_level + self.seed_of(slot, episode) % (self.num_levels or LAST_LEVEL + 1), False
 
     def seed_of(self, slot: int, episode: int) -> int:
         """What `reset` of a slot's episode is given."""
@@ -87,9 +101,23 @@ def parse_spec(spec: Mapping[str, Any]) -> GymnasiumSpec:
         step_timeout_seconds=fields.seconds('step_timeout_seconds'),
         start_timeout_seconds=fields.seconds('start_timeout_seconds'),
         seed=fields.integer('seed', 0, INT32_MAX),
+        **_levels(fields),
     )
     fields.finish()
     return parsed
+
+
+def _levels(fields: SpecFields) -> dict[str, int]:
+    if not fields.has('num_levels') and not fields.has('start_level'):
+        return {}
+    count, start = (fields.integer(name, 0, LAST_LEVEL) for name in ('num_levels', 'start_level'))
+    if start + count > LAST_LEVEL + 1 or (count == 0 and start != 0):
+        fields.fault(
+            'ENV_OPTION',
+            f'start_level and num_levels must name levels in [0, {LAST_LEVEL}], got {start} and {count}',
+            'Lower them; 0 levels are all there are, from 0 on.',
+        )
+    return {'num_levels': count, 'start_level': start}
 
 
 def _kwargs(fields: SpecFields) -> dict[str, Any]:

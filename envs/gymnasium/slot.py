@@ -48,13 +48,13 @@ class Slot:
         """Where the slot's values go, [num_envs, ...] each."""
         self._arrays = arrays
 
-    def place(self, episode: int, actions: Sequence[int], *, verify: bool) -> None:
-        """Brings the slot to where these actions of the episode lead.
+    def place(self, episode: int, level: int, actions: Sequence[int], *, queued: bool, verify: bool) -> None:
+        """Brings the slot to where these actions of the episode lead; level -1 where there are none.
 
         With `verify` that must be what the shared observation says already.
         """
         self._watch(self.index, REPLAYING if verify else RESETTING)
-        observation = self._reset(episode)
+        observation = self._reset(episode, level)
         for action in actions:
             self._watch(self.index, REPLAYING)
             observation, _, terminated, truncated, _ = self._ask(action)
@@ -65,6 +65,8 @@ class Slot:
             raise self._unrepeatable('it showed something else')
         shown[...] = observation.reshape(shown.shape)
         self._arrays['episode'][self.index] = episode
+        self._arrays['level'][self.index] = level
+        self._arrays['queued'][self.index] = queued
         self._length = len(actions)
 
     def _unrepeatable(self, how: str) -> Misbehaviour:
@@ -91,14 +93,15 @@ class Slot:
         if ended:
             episode = int(arrays['episode'][i]) + 1
             self._watch(i, RESETTING)
-            observation = self._reset(episode)
-            arrays['episode'][i] = episode
+            level, queued = self._spec.next_level(i, episode, int(arrays['next_level'][i]))
+            observation = self._reset(episode, level)
+            arrays['episode'][i], arrays['level'][i], arrays['queued'][i] = episode, level, queued
             self._length = 0
         arrays['observation'][i] = observation.reshape(arrays['observation'][i].shape)
         arrays['steps'][i] += 1
 
-    def _reset(self, episode: int) -> np.ndarray:
-        result = self._env.reset(seed=self._spec.seed_of(self.index, episode))
+    def _reset(self, episode: int, level: int) -> np.ndarray:
+        result = self._env.reset(seed=self._spec.seed_of(self.index, episode) if level < 0 else level)
         if not isinstance(result, tuple) or len(result) != 2:
             raise Misbehaviour('ENV_RESULT', f'reset must return (observation, info), got {_form(result)}')
         return self.spaces.encode(result[0], 'reset')

@@ -103,6 +103,18 @@ class Slots:
             self._lead_back(number)
         self._until(lambda: not self._unsettled)
 
+    def begin(self, slots: Collection[int]) -> None:
+        """Gives up the running episodes of slots and begins the next; no group may be in flight."""
+        for slot in slots:
+            self._start_anew(slot)
+            self.arrays['queued'][slot] = False
+            self._broken.setdefault(slot, False)
+        for number in range(self._spec.num_hosts):
+            if not self._broken.keys().isdisjoint(self._hosts.slots_of(number)):
+                self._unsettled.add(number)
+                self._settle(number)
+        self._until(lambda: not self._unsettled)
+
     def take_forgotten(self) -> set[int]:
         """Slots that had to begin a new episode between two steps, since the last call."""
         forgotten, self._forgotten = self._forgotten, set()
@@ -140,7 +152,7 @@ class Slots:
         if self.spaces is None:
             self.spaces = spaces
             self.arrays = map_file(self._file, slot_fields(tuple(shape), dtype), self._spec.num_envs)
-            self.arrays['episode'][:] = -1
+            self.arrays['episode'][:] = self.arrays['next_level'][:] = -1
             self.arrays['is_first'][:] = True
         elif spaces != self.spaces:
             raise self.faults.error(
@@ -160,8 +172,8 @@ class Slots:
         if self._flies(slot) and self._is_done(slot):
             ended = bool(self.arrays['is_first'][slot])
             actions = [] if ended else [*actions, int(self.arrays['action'][slot])]
-        episode = int(self.arrays['episode'][slot])
-        return {'slot': slot, 'episode': episode, 'actions': actions, 'verify': True, 'fresh': False}
+        what = {name: self.arrays[name][slot].item() for name in ('episode', 'level', 'queued')}
+        return {'slot': slot, **what, 'actions': actions, 'verify': True, 'fresh': False}
 
     def _flies(self, slot: int) -> bool:
         return slot // (self._spec.num_envs // self._spec.num_groups) in self._in_flight
@@ -187,8 +199,12 @@ class Slots:
     def _new_episode(self, slot: int) -> dict[str, Any]:
         self.arrays['episode'][slot] += 1
         self.arrays['steps'][slot] = self._sent[slot]
-        episode, fresh = int(self.arrays['episode'][slot]), self._broken[slot]
-        return {'slot': slot, 'episode': episode, 'actions': [], 'verify': False, 'fresh': fresh}
+        episode = int(self.arrays['episode'][slot])
+        # A queued level that a fault cut short is begun again: whoever queued it waits for its record.
+        wanted = self.arrays['level' if self.arrays['queued'][slot] else 'next_level'][slot]
+        level, queued = self._spec.next_level(slot, episode, int(wanted))
+        what = {'slot': slot, 'episode': episode, 'level': level, 'queued': queued}
+        return {**what, 'actions': [], 'verify': False, 'fresh': self._broken[slot]}
 
     def _fault(self, slot: int, code: str, said: str, phase: int) -> None:
         self.faults.add(slot, int(self.arrays['episode'][slot]), code, said)
@@ -200,6 +216,9 @@ class Slots:
             self._forget(slot)
         elif phase != RESETTING:
             self._cut_short(slot)
+        else:
+            # The episode ended well; what failed is the start of the next.
+            self.arrays['queued'][slot] = False
 
     def _cut_short(self, slot: int) -> None:
         """The step has no answer: the episode ends where it was, as if a limit had cut it."""
@@ -211,11 +230,14 @@ class Slots:
 
     def _forget(self, slot: int) -> None:
         """The slot cannot go on from where it stood between two steps: it stands at a new episode instead."""
+        self._start_anew(slot)
+        self._forgotten.add(slot)
+
+    def _start_anew(self, slot: int) -> None:
         self.arrays['reward'][slot] = 0
         self.arrays['is_first'][slot] = True
         self.arrays['is_truncated'][slot] = False
         self.history.clear(slot)
-        self._forgotten.add(slot)
 
     def _replace(self, loss: Loss) -> None:
         """A new host for one that was lost."""

@@ -30,6 +30,7 @@ export function checkTogether(
     ...precisionFaults(config),
     ...model,
     ...gameConflicts(config),
+    ...levelConflicts(config),
   ];
   return faultsOf(conflicts, sourceOf);
 }
@@ -172,6 +173,26 @@ function* coreConflicts(core: CoreConfig): Iterable<Conflict> {
     yield {
       text: `model.core.modelDim must be a multiple of model.core.numHeads (${core.numHeads}), got ${core.modelDim}`,
       keys: ['model.core.modelDim', 'model.core.numHeads'],
+    };
+  }
+}
+
+/** What a pool takes for a level, and Gymnasium for a seed. */
+const LAST_SEED = 2 ** 31 - 2;
+
+function* levelConflicts({ environment }: Pick<Config, 'environment'>): Iterable<Conflict> {
+  if (environment.kind !== 'gymnasium') return;
+  const { numLevels, startLevel } = environment;
+  const keys = ['environment.startLevel', 'environment.numLevels'];
+  if (!numLevels && startLevel !== 0) {
+    yield {
+      text: `environment.startLevel needs a number of levels, and must be 0 where environment.numLevels is ${numLevels}, got ${startLevel}`,
+      keys,
+    };
+  } else if (startLevel + (numLevels ?? 0) > LAST_SEED + 1) {
+    yield {
+      text: `environment.startLevel and environment.numLevels must name levels up to ${LAST_SEED}, got ${startLevel} and ${numLevels}`,
+      keys,
     };
   }
 }

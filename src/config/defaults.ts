@@ -82,6 +82,8 @@ export const environments: Defaults<EnvironmentConfig> = {
     kwargs: {},
     numEnvs: 16,
     numHosts: 1,
+    numLevels: null,
+    startLevel: 0,
     maxEpisodeSteps: 10_000,
     maxFaults: 3,
     timeoutSeconds: 60,

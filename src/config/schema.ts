@@ -141,6 +141,16 @@ const gymnasium = z.strictObject({
   kwargs: z.record(z.string(), z.json()).meta(doc('Keyword arguments of the environment.')),
   numEnvs: slots,
   numHosts: hosts.meta(doc('Processes that step the environments; any number gives the same bits.')),
+  numLevels: z
+    .int()
+    .min(0)
+    .nullable()
+    .meta(
+      doc(
+        'Levels are seeds of reset: so many from startLevel on, 0 = every one; null = none are told apart.',
+      ),
+    ),
+  startLevel: z.int().min(0),
   maxEpisodeSteps: positive.max(int32).meta(doc('An episode of so many steps is truncated.')),
   maxFaults: positive.max(int32).meta(doc("So many faults of a slot's environment in a row end the run.")),
   // Below the time after which a request that does not move on counts as hung.

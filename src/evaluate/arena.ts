@@ -1,7 +1,7 @@
 /** Pools that an evaluation opens for itself: training's are never touched. */
 import type { Config, EnvironmentConfig } from '../config/index.ts';
 import { librarySeed, openPool, poolSpec, type OpenPool, type Places, type Session } from '../train/index.ts';
-import type { LevelRange } from './protocols.ts';
+import { hasLevels, type LevelRange } from './protocols.ts';
 
 /** Where pools are opened. */
 export interface Arena {
@@ -28,7 +28,17 @@ export async function withPool<R>(
   }
 }
 
+/** Each game of a configuration by itself, by name; an environment without games is one. */
+export function gameByGame(config: Config): readonly { readonly name: string; readonly config: Config }[] {
+  const { environment } = config;
+  if (environment.kind !== 'procgen') return [{ name: environment.kind, config }];
+  return environment.games.map((game) => ({
+    name: game,
+    config: { ...config, environment: { ...environment, games: [game] } },
+  }));
+}
+
 function withLevels(environment: EnvironmentConfig, range: LevelRange | null): EnvironmentConfig {
-  if (range === null || environment.kind !== 'procgen') return environment;
-  return { ...environment, startLevel: range.start, numLevels: range.count };
+  if (range === null || !hasLevels(environment)) return environment;
+  return { ...environment, startLevel: range.start, numLevels: range.count } as EnvironmentConfig;
 }

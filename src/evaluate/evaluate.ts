@@ -1,7 +1,6 @@
 /** Evaluation of an agent on training and unseen levels, beside policies that never look. */
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import type { EnvFault, Episode } from '../../bridge/protocol/messages.ts';
-import type { Config } from '../config/index.ts';
 import {
   normalizationOf,
   type EvaluationRecord,
@@ -10,14 +9,14 @@ import {
   type SplitResult,
 } from '../metrics/index.ts';
 import { Collector, randomKey, SET, type Agent, type OpenPool, type Play } from '../train/index.ts';
-import { withPool, type Arena } from './arena.ts';
+import { gameByGame, withPool, type Arena } from './arena.ts';
 import { playBaselines } from './baselines.ts';
 import { CHUNK, playEpisodes } from './episodes.ts';
 import { playLedger } from './ledger.ts';
 import { withStateReset } from './policies.ts';
 import {
-  hasLevels,
   playedRange,
+  trainingLevels,
   wholeGames,
   type EvaluationPlan,
   type LevelRange,
@@ -51,7 +50,7 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
   const { environment, evaluation } = config;
   const mode = environment.kind === 'procgen' ? environment.distributionMode : null;
   const normalization = normalizationOf(mode, evaluation.normalization);
-  const range = hasLevels(environment) && environment.kind === 'procgen' ? trainingLevels(environment) : null;
+  const range = trainingLevels(environment);
   const baselines = options.baselines
     ? await playBaselines({
         ...options,
@@ -117,13 +116,11 @@ type Rows = Record<string, readonly LevelRow[]>;
  */
 async function playLedgers(options: EvaluationOptions, faults: EnvFault[]): Promise<Rows> {
   const { plan, config } = options;
-  const environment = config.environment as Extract<Config['environment'], { kind: 'procgen' }>;
   const { maxEpisodeSteps } = config.evaluation;
   const all = [...new Set(plan.splits.flatMap((split) => levelsOf(plan, split)))];
   const rows = new Map<string, LevelRow[]>(passesOf(plan).map(({ name }) => [name, []]));
-  for (const game of environment.games) {
-    const alone = { ...options, config: { ...config, environment: { ...environment, games: [game] } } };
-    await withPool(alone, `ledger/${game}`, plan.numEnvs, null, async (pool) => {
+  for (const { name, config: alone } of gameByGame(config)) {
+    await withPool({ ...options, config: alone }, `ledger/${name}`, plan.numEnvs, null, async (pool) => {
       for (const play of plan.play) {
         const ledger = { ...options, pool, levels: all, play, seed: config.seed, maxEpisodeSteps };
         const result = await playLedger(ledger);
@@ -191,13 +188,6 @@ async function playInSequence(
     'RUN_EVALUATION',
     `evaluate: every episode of ${name} must end within ${maxEpisodeSteps} steps, but some did not.`,
   );
-}
-
-function trainingLevels(environment: {
-  readonly startLevel: number;
-  readonly numLevels: number;
-}): LevelRange {
-  return { start: environment.startLevel, count: environment.numLevels };
 }
 
 function gamesOf({ config: { environment } }: Pick<Arena, 'config'>): number {

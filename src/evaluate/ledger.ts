@@ -28,6 +28,7 @@ export async function playLedger(options: LedgerOptions): Promise<{
     if (slots.length > 0) await session.call('queue_levels', { pool: pool.name, slots });
     const reply = await actor.collect();
     faults.push(...reply.faults);
+    for (const { slot } of reply.faults) schedule.failed(slot);
     schedule.take(reply.episodes, CHUNK);
   }
   await actor.release();

@@ -69,6 +69,12 @@ export class LevelSchedule {
     }));
   }
 
+  /** A slot whose environment failed begins its level again. */
+  failed(index: number): void {
+    const slot = this.#slots[index];
+    if (slot !== undefined) slot.steps = 0;
+  }
+
   /** Takes what an unroll of `steps` env steps finished. */
   take(episodes: readonly Episode[], steps: number): void {
     for (const slot of this.#slots) slot.steps += steps;

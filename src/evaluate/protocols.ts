@@ -127,9 +127,26 @@ export function wholeGames(wanted: number, games: number): number {
   return Math.max(games, Math.floor(wanted / games) * games);
 }
 
-/** Exploration mode has one fixed level a game, which is ProcGen's to know. */
+/** The levels that a run trains on; null where its environment has none that could be chosen. */
+export function trainingLevels(environment: EnvironmentConfig): LevelRange | null {
+  switch (environment.kind) {
+    case 'procgen': {
+      // Exploration mode has one fixed level a game, which is ProcGen's to know.
+      if (environment.distributionMode === 'exploration') return null;
+      return { start: environment.startLevel, count: environment.numLevels };
+    }
+    case 'gymnasium': {
+      if (environment.numLevels === null) return null;
+      return { start: environment.startLevel, count: environment.numLevels };
+    }
+    default:
+      return null;
+  }
+}
+
+/** Whether levels can be chosen. */
 export function hasLevels(environment: EnvironmentConfig): boolean {
-  return environment.kind === 'procgen' && environment.distributionMode !== 'exploration';
+  return trainingLevels(environment) !== null;
 }
 
 function protocolOf({ environment, evaluation }: Config, asked: Protocol | undefined): Protocol {
@@ -150,7 +167,8 @@ function splitsOf(protocol: Protocol, environment: EnvironmentConfig): readonly 
 }
 
 function rangeOf(name: Split, { environment, evaluation }: Config): LevelRange | null {
-  if (!hasLevels(environment) || environment.kind !== 'procgen') {
+  const trained = trainingLevels(environment);
+  if (trained === null) {
     if (name === 'train') return null;
     throw new SrwmError(
       'EVALUATE_PLAN',
@@ -160,7 +178,7 @@ function rangeOf(name: Split, { environment, evaluation }: Config): LevelRange |
   }
   switch (name) {
     case 'train':
-      return { start: environment.startLevel, count: environment.numLevels };
+      return trained;
     case 'unseen':
       return { start: evaluation.unseenStartLevel, count: evaluation.unseenNumLevels };
     case 'test-1':
@@ -184,14 +202,15 @@ function rangeNamed(name: string): LevelRange {
 }
 
 function nameOf(environment: EnvironmentConfig): string {
-  return environment.kind === 'procgen' ? 'exploration mode, whose level is fixed' : environment.kind;
+  if (environment.kind === 'procgen') return 'exploration mode, whose level is fixed';
+  return environment.kind === 'gymnasium' ? 'gymnasium without environment.numLevels' : environment.kind;
 }
 
 /** A sentence where a split that is no training split holds levels that were trained on. */
 function overlap(name: Split, range: LevelRange | null, environment: EnvironmentConfig): string[] {
-  if (name === 'train' || range === null || environment.kind !== 'procgen') return [];
+  const trained = trainingLevels(environment);
+  if (name === 'train' || range === null || trained === null) return [];
   const endOf = ({ start, count }: LevelRange): number => (count === 0 ? LAST_LEVEL + 1 : start + count);
-  const trained = { start: environment.startLevel, count: environment.numLevels };
   const first = Math.max(range.start, trained.start);
   const shared = Math.min(endOf(range), endOf(trained)) - first;
   if (shared <= 0 || range.count === 0) return [];

@@ -2,7 +2,7 @@
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import { MOST_SLOTS, type Config } from '../config/index.ts';
 import type { Play } from '../train/index.ts';
-import { hasLevels, LAST_LEVEL, wholeGames, type StateHandling } from './protocols.ts';
+import { LAST_LEVEL, trainingLevels, wholeGames, type LevelRange, type StateHandling } from './protocols.ts';
 
 /** What a recording may be told; everything else is as the run says. */
 export interface RecordingRequest {
@@ -55,10 +55,11 @@ export function planRecording(config: Config, request: RecordingRequest): Record
     scale,
     frameMilliseconds: Math.max(1, Math.round(1000 / fps)),
   };
-  if (environment.kind !== 'procgen' || !hasLevels(environment)) {
-    const what = environment.kind === 'procgen' ? 'exploration mode' : environment.kind;
+  const trained = trainingLevels(environment);
+  const what = environment.kind === 'procgen' ? 'exploration mode' : environment.kind;
+  if (environment.kind !== 'procgen') refuseThere('games', request.games, what, 'Leave it out.');
+  if (trained === null) {
     refuseThere('levels', request.levels, what, 'Give a number of episodes instead.');
-    if (environment.kind !== 'procgen') refuseThere('games', request.games, what, 'Leave it out.');
     const episodes = request.episodes ?? USUAL;
     requireWhole('episodes', episodes, 1, MAX_EPISODES);
     const games = environment.kind === 'procgen' ? environment.games.length : 1;
@@ -71,8 +72,8 @@ export function planRecording(config: Config, request: RecordingRequest): Record
     };
   }
   refuseThere('episodes', request.episodes, 'levels that can be chosen', 'Give levels instead.');
-  const games = gamesOf(environment.games, request.games);
-  const levels = request.levels ?? firstLevels(environment);
+  const games = environment.kind === 'procgen' ? gamesOf(environment.games, request.games) : null;
+  const levels = request.levels ?? firstLevels(trained);
   if (levels.length === 0) throw refused('levels must be at least one, got none.');
   for (const level of levels) requireWhole('a level', level, 0, LAST_LEVEL);
   const twice = levels.find((level, index) => levels.indexOf(level) !== index);
@@ -88,9 +89,9 @@ function gamesOf(trained: readonly string[], asked: readonly string[] | undefine
   return asked ?? all;
 }
 
-function firstLevels({ startLevel, numLevels }: { readonly startLevel: number; readonly numLevels: number }) {
-  const count = numLevels === 0 ? USUAL : Math.min(USUAL, numLevels);
-  return Array.from({ length: count }, (_, index) => startLevel + index);
+function firstLevels({ start, count }: LevelRange): number[] {
+  const first = count === 0 ? USUAL : Math.min(USUAL, count);
+  return Array.from({ length: first }, (_, index) => start + index);
 }
 
 function requireWhole(what: string, value: number, low: number, high: number): void {

@@ -25,6 +25,7 @@ export function poolSpec(
   }
   if (environment.kind === 'gymnasium') {
     const { kind, env, kwargs, numEnvs, maxEpisodeSteps, maxFaults, timeoutSeconds } = environment;
+    const { numLevels, startLevel } = environment;
     return {
       kind,
       env: inProject(env, project),
@@ -37,6 +38,7 @@ export function poolSpec(
       max_faults: maxFaults,
       step_timeout_seconds: timeoutSeconds,
       start_timeout_seconds: Math.max(timeoutSeconds, HOST_TIMEOUT_SECONDS),
+      ...(numLevels !== null && { num_levels: numLevels, start_level: startLevel }),
       seed,
     };
   }
