@@ -61,10 +61,10 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<KeptEval
   const record = readRecord(folder);
   const { config } = record;
   const own = options.own ?? (await ownPartsOf(folder, record));
-  const checkpoint = requireCheckpoint(folder, () => undefined);
+  requireCheckpoint(folder, () => undefined);
   const plan = planOf(config, options, own);
   await using session = await Session.start(places, config.hardware, { logFile: null, signal });
-  const agent = await trainedAgent(session, config, places, checkpoint, own);
+  const { agent, checkpoint } = await trainedAgent(session, config, places, folder, own);
   if (plan.state === 'unroll') requireState(agent);
   const evaluation = await evaluate({
     session,

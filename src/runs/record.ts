@@ -83,11 +83,11 @@ export async function recordRun(
 ): Promise<RecordingReport> {
   const { places, own, signal, onVideo } = options;
   const { config } = readRecord(folder);
-  const checkpoint = requireCheckpoint(folder, () => undefined);
+  requireCheckpoint(folder, () => undefined);
   const plan = recordingPlan(config, options, own);
-  const update = checkpoint.counters.updates;
   await using session = await Session.start(places, config.hardware, { logFile: null, signal });
-  const agent = await trainedAgent(session, config, places, checkpoint, own);
+  const { agent, checkpoint } = await trainedAgent(session, config, places, folder, own);
+  const update = checkpoint.counters.updates;
   requireImages(agent);
   if (plan.state === 'unroll') requireState(agent);
   const videos: Video[] = [];

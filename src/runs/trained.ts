@@ -3,8 +3,10 @@ import type { Config } from '../config/index.ts';
 import {
   agentFor,
   createParameters,
+  latestCheckpoint,
   openPool,
   poolSpec,
+  requireCheckpoint,
   restoreCheckpoint,
   SET,
   type Agent,
@@ -14,14 +16,14 @@ import {
   type Session,
 } from '../train/index.ts';
 
-/** Puts its parameters into the worker, and nothing else of the run. */
+/** Puts the parameters of the run's newest checkpoint into the worker, and nothing else of the run. */
 export async function trainedAgent(
   session: Session,
   config: Config,
   places: Places,
-  checkpoint: Checkpoint,
+  folder: string,
   own: OwnParts,
-): Promise<Agent> {
+): Promise<{ readonly agent: Agent; readonly checkpoint: Checkpoint }> {
   const { environment } = config;
   // A pool needs a slot for each of its games.
   const numEnvs = environment.kind === 'procgen' ? environment.games.length : 1;
@@ -29,6 +31,19 @@ export async function trainedAgent(
   await session.call('close_pool', { pool: 'spaces' });
   const agent = agentFor(config, spaces, own);
   await createParameters(session, agent, config.seed);
-  await restoreCheckpoint(session, checkpoint, { sets: [SET], optimizers: [], handles: [], pools: [] });
-  return agent;
+  return { agent, checkpoint: await restoreNewest(session, folder) };
+}
+
+/** A run that trains meanwhile may remove the checkpoint that was found: then there is a newer one. */
+async function restoreNewest(session: Session, folder: string): Promise<Checkpoint> {
+  for (;;) {
+    const checkpoint = requireCheckpoint(folder, () => undefined);
+    try {
+      await restoreCheckpoint(session, checkpoint, { sets: [SET], optimizers: [], handles: [], pools: [] });
+      return checkpoint;
+    } catch (error) {
+      const newest = latestCheckpoint(folder, () => undefined);
+      if (newest === null || newest.folder === checkpoint.folder) throw error;
+    }
+  }
 }

@@ -13,7 +13,7 @@ export {
   type Spaces,
 } from './agent.ts';
 export { burnInGraph } from './burn-in.ts';
-export { requireCheckpoint, restoreCheckpoint, type Checkpoint } from './checkpoints.ts';
+export { latestCheckpoint, requireCheckpoint, restoreCheckpoint, type Checkpoint } from './checkpoints.ts';
 export {
   curriculum,
   type Curriculum,

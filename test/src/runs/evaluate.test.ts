@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { Worker } from '../../../bridge/client/index.ts';
 import { evaluateRun } from '../../../src/runs/index.ts';
 import type { EvaluationRecord } from '../../../src/metrics/index.ts';
 import {
@@ -68,5 +69,27 @@ test.skipIf(python === null)(
     expect(await rejection(evaluateRun({ ...nowhere, splits: ['test-1'] }))).toMatchObject({
       code: 'EVALUATE_PLAN',
     });
+  },
+);
+
+test.skipIf(python === null)(
+  `a checkpoint that the run removes while it is being read gives way to a newer one (${needsPython})`,
+  { timeout: 300_000 },
+  async () => {
+    const folder = newFolder();
+    await startSmall(tiny(...SMALL), folder);
+    const checkpoints = path.join(folder, 'checkpoints');
+    const newest = path.join(checkpoints, readdirSync(checkpoints).sort().at(-1) ?? '');
+    const call = Worker.prototype.call;
+    const spy = vi.spyOn(Worker.prototype, 'call').mockImplementation(function (this: Worker, ...request) {
+      // What training does between two checkpoints: a new folder, then the old one goes.
+      if (request[0] === 'restore' && existsSync(newest))
+        renameSync(newest, path.join(checkpoints, '000000999'));
+      return call.apply(this, request);
+    });
+    onTestFinished(() => spy.mockRestore());
+    const report = await evaluateRun({ ...options, folder, episodes: 8, play: ['greedy'] });
+    expect(report.update).toBe(20);
+    expect(spy.mock.calls.filter(([verb]) => verb === 'restore')).toHaveLength(2);
   },
 );
