@@ -83,22 +83,33 @@ export async function writeCheckpoint(
 /** The newest checkpoint whose every file is whole, or null. Damaged ones are reported and passed over. */
 export function latestCheckpoint(runFolder: string, warn: (message: string) => void): Checkpoint | null {
   const parent = path.join(runFolder, 'checkpoints');
-  for (const name of completeFolders(parent).reverse()) {
+  const seen = completeFolders(parent);
+  for (const name of [...seen].reverse()) {
     const folder = path.join(parent, name);
-    const fault = damageOf(folder);
-    if (fault === null) return { folder, counters: readManifest(folder).counters };
-    warn(`checkpoint "${folder}" is damaged (${fault}) and was passed over`);
+    const found = readWhole(folder);
+    if (typeof found !== 'string') return { folder, counters: found.counters };
+    // A run that trains meanwhile has removed it, and written a newer one before.
+    if (existsSync(folder)) warn(`checkpoint "${folder}" is damaged (${found}) and was passed over`);
   }
-  return null;
+  const isNew = completeFolders(parent).some((name) => !seen.includes(name));
+  return isNew ? latestCheckpoint(runFolder, warn) : null;
 }
 
 /** @throws RUN_CHECKPOINT when the run has none. */
 export function requireCheckpoint(runFolder: string, warn: (message: string) => void): Checkpoint {
   const found = latestCheckpoint(runFolder, warn);
   if (found !== null) return found;
-  throw new SrwmError('RUN_CHECKPOINT', `run: "${runFolder}" must hold a complete checkpoint, got none.`, {
-    remedy: `Train it first: "srwm resume ${runFolder}".`,
-  });
+  const damaged = completeFolders(path.join(runFolder, 'checkpoints')).length;
+  throw new SrwmError(
+    'RUN_CHECKPOINT',
+    `run: "${runFolder}" must hold a complete checkpoint, got ${damaged === 0 ? 'none' : `${damaged} damaged`}.`,
+    {
+      remedy:
+        damaged === 0
+          ? `Train it first: "srwm resume ${runFolder}".`
+          : 'Put a whole copy of one into its place, or train again in a new folder.',
+    },
+  );
 }
 
 export async function restoreCheckpoint(
@@ -116,19 +127,20 @@ function completeFolders(parent: string): string[] {
     .sort();
 }
 
-function readManifest(folder: string): Manifest {
-  return JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')) as Manifest;
-}
-
-function damageOf(folder: string): string | null {
+/** The manifest of a checkpoint whose every file is as it says, or what is wrong. */
+function readWhole(folder: string): Manifest | string {
   try {
-    for (const { name, sha256 } of readManifest(folder).files) {
+    const manifest = JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')) as Manifest | null;
+    const isOurs =
+      manifest?.format === 1 && Number.isSafeInteger((manifest.counters as Counters | undefined)?.updates);
+    if (!isOurs) return 'manifest.json is not one that srwm wrote';
+    for (const { name, sha256 } of manifest.files) {
       const found = createHash('sha256')
         .update(readFileSync(path.join(folder, name)))
         .digest('hex');
       if (found !== sha256) return `${name} has another hash`;
     }
-    return null;
+    return manifest.files.length === 0 ? 'manifest.json names no file' : manifest;
   } catch (error) {
     return (error as Error).message;
   }

@@ -209,10 +209,21 @@ function requireThisVersion({ config }: RunRecord): void {
   );
 }
 
-/** The end of a finished run, or null. */
+/** The end of a finished run, or null. @throws RUN_FOREIGN */
 export function readEnd(folder: string): RunEnd | null {
   const file = path.join(folder, 'result.json');
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as RunEnd) : null;
+  if (!existsSync(file)) return null;
+  try {
+    const end = JSON.parse(readFileSync(file, 'utf8')) as RunEnd | null;
+    if (typeof end?.finished !== 'boolean') throw new Error('it has another form');
+    return end;
+  } catch (cause) {
+    throw new SrwmError(
+      'RUN_FOREIGN',
+      `run: "${file}" must be the end of a run that srwm wrote, but ${(cause as Error).message}.`,
+      { remedy: 'Move the file away: "srwm resume" then goes on from the newest checkpoint.', cause },
+    );
+  }
 }
 
 /** Whole or not at all, also when the machine stops in between. */
