@@ -64,7 +64,7 @@ export async function writeCheckpoint(
   keep: number,
 ): Promise<Checkpoint> {
   const parent = path.join(runFolder, 'checkpoints');
-  const folder = path.join(parent, String(counters.updates).padStart(9, '0'));
+  const folder = freeFolder(path.join(parent, numbered(counters.updates)), counters);
   const temporary = path.join(parent, `tmp-${counters.updates}`);
   rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true });
@@ -72,12 +72,25 @@ export async function writeCheckpoint(
   const manifest: Manifest = { format: 1, counters, files };
   writeWhole(path.join(temporary, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   syncFolder(temporary);
-  rmSync(folder, { recursive: true, force: true });
   renameSync(temporary, folder);
   syncFolder(parent);
   for (const old of completeFolders(parent).slice(0, -keep))
     rmSync(path.join(parent, old), { recursive: true, force: true });
   return { folder, counters };
+}
+
+/**
+ * An unroll too small for an update leaves their number as it was, and a damaged checkpoint may be in the way: neither
+ * is removed before the new one is whole. `000000004.000000012` comes after `000000004`, as its name does.
+ */
+function freeFolder(folder: string, { unrolls }: Counters): string {
+  const name = existsSync(folder) ? `${folder}.${numbered(unrolls)}` : folder;
+  rmSync(name, { recursive: true, force: true });
+  return name;
+}
+
+function numbered(count: number): string {
+  return String(count).padStart(9, '0');
 }
 
 /** The newest checkpoint whose every file is whole, or null. Damaged ones are reported and passed over. */
@@ -123,7 +136,7 @@ export async function restoreCheckpoint(
 function completeFolders(parent: string): string[] {
   if (!existsSync(parent)) return [];
   return readdirSync(parent)
-    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => /^\d+(\.\d+)?$/.test(name))
     .sort();
 }
 

@@ -40,9 +40,11 @@ async function updatesOf(sets: readonly string[], pause = 0): Promise<Update[]> 
   return seen;
 }
 
+/** Of the newest checkpoint at that update. */
 const leftOverIn = (folder: string, update: number): unknown => {
-  const name = String(update).padStart(9, '0');
-  const manifest = path.join(folder, 'checkpoints', name, 'manifest.json');
+  const checkpoints = path.join(folder, 'checkpoints');
+  const ofUpdate = readdirSync(checkpoints).filter((one) => one.startsWith(String(update).padStart(9, '0')));
+  const manifest = path.join(checkpoints, ofUpdate.sort().at(-1) ?? '', 'manifest.json');
   return (JSON.parse(readFileSync(manifest, 'utf8')) as { counters: { leftOver?: unknown } }).counters
     .leftOver;
 };
@@ -157,6 +159,11 @@ describe.skipIf(python === null)(`columns that wait (${needsPython})`, { timeout
     expect(ofType(early, 'checkpoint').map(({ env_steps: steps }) => steps)).toEqual([160, 192]);
     expect(endOf(early)).toMatchObject({ updates: 2, env_steps: 192 });
     expect(leftOverIn(stopped, 2)).toEqual([2, 2, 2, 2]);
+    // Both are there until the newer one is whole: the older is only removed as one too many.
+    expect(readdirSync(path.join(stopped, 'checkpoints')).sort()).toEqual([
+      '000000002',
+      '000000002.000000006',
+    ]);
     const resumed = await run(resumeRun({ ...options, folder: stopped, own: own(Infinity) }));
     expect(ofType(resumed, 'run_start')[0]).toMatchObject({ updates: 2, env_steps: 192 });
     expect(endOf(resumed).parameters_sha256).toBe(end.parameters_sha256);
