@@ -17,6 +17,7 @@ import {
   randomKey,
   type Agent,
 } from '../src/train/index.ts';
+import { CannotMeasure } from './row.ts';
 
 export const CORES = ['feed_forward', 'srwm', 'lstm', 'delta_net', 'sr_delta', 'recurrent_delta'] as const;
 /** The cores that `bench/rivals/cores.py` has. */
@@ -47,6 +48,10 @@ export function updateProgram({ config }: ResolvedConfig): UpdateProgram {
   const agent = agentOf(config.model, config.train, SPACES, false);
   const { batchSize } = config.train;
   const { numEnvs } = config.environment;
+  if (numEnvs < batchSize)
+    throw new CannotMeasure(
+      'an update of several unrolls has no rival: environment.numEnvs must be at least train.batchSize',
+    );
   return {
     config,
     agent,

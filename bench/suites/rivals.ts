@@ -96,6 +96,10 @@ export async function rivalRow(bench: Bench, one: RivalCase): Promise<Row> {
   const resolved = easyConfig(one.core, [...one.assignments, ...sizes, threads, ...bench.assignments]);
   const { config } = resolved;
   const { train, environment } = config;
+  if (environment.numEnvs % train.batchSize !== 0)
+    throw new CannotMeasure(
+      'the rivals leave no columns over: environment.numEnvs must be a multiple of train.batchSize',
+    );
   await using run = await TrainingRun.start(bench, resolved);
   await using driver = Driver.start('rival_loop', bench);
   const opened = z.object({ parameters: z.number(), threads: z.number() });
