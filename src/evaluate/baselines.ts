@@ -1,4 +1,5 @@
 /** What an agent must beat to have seen anything: the uniform random policy and the best one that never looks. */
+import type { EnvFault } from '../../bridge/protocol/messages.ts';
 import type { EvaluationReport, LevelRow } from '../metrics/index.ts';
 import { withPool, type Arena } from './arena.ts';
 import { playBlind, searchBlind, type BlindArena, type Distribution } from './blind.ts';
@@ -13,6 +14,8 @@ export interface BaselineOptions extends Arena {
   /** The training levels. */
   readonly split: PlannedSplit;
   readonly signal: AbortSignal;
+  /** Hears what environments did wrong. */
+  readonly onFaults: (faults: readonly EnvFault[]) => void;
 }
 
 /** Rows of `train/random`, and of `train/blind` when the configuration asks for a search: whole episodes on levels as they come. */
@@ -53,10 +56,10 @@ async function measure(
 }
 
 function arenaOf(
-  { session, config, numActions, signal }: BaselineOptions,
+  { session, config, numActions, signal, onFaults }: BaselineOptions,
   pool: string,
   numEnvs: number,
 ): BlindArena {
   const { maxEpisodeSteps: maxSteps } = config.evaluation;
-  return { session, pool, numEnvs, numActions, seed: config.seed, maxSteps, signal };
+  return { session, pool, numEnvs, numActions, seed: config.seed, maxSteps, signal, onFaults };
 }

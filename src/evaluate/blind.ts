@@ -1,5 +1,5 @@
 /** Policies that never look: a fixed distribution over actions, and a search for the best one. */
-import type { Episode } from '../../bridge/protocol/messages.ts';
+import type { EnvFault, Episode } from '../../bridge/protocol/messages.ts';
 import { hostTensor } from '../../bridge/client/index.ts';
 import { tensorSpec, trace, type Graph } from '../graph/index.ts';
 import { sampleActions } from '../models/index.ts';
@@ -27,6 +27,8 @@ export interface BlindArena {
   readonly seed: number;
   readonly maxSteps: number;
   readonly signal: AbortSignal;
+  /** Hears what environments did wrong. */
+  readonly onFaults: (faults: readonly EnvFault[]) => void;
 }
 
 /** Plays `quota` episodes in every slot; slot i draws its actions from `distributions[i]`. */
@@ -43,7 +45,7 @@ export async function playBlind(
     Math.log(Math.max(probability, 1e-12)),
   );
   await session.load(act);
-  return playEpisodes(numEnvs, quota, arena.maxSteps * quota, arena.signal, async (chunk) => {
+  const played = await playEpisodes(numEnvs, quota, arena.maxSteps * quota, arena.signal, async (chunk) => {
     const noiseKey = randomKey(arena.seed, `evaluate/blind/${stream}`, chunk);
     await session.run(noise, { inputs: { key: key(noiseKey) }, store: { noise: 'blind/noise' } });
     const { body } = await session.exchange(
@@ -67,6 +69,8 @@ export async function playBlind(
     );
     return body;
   });
+  arena.onFaults(played.faults);
+  return played;
 }
 
 function blindGraph(numEnvs: number, numActions: number): Graph {

@@ -59,6 +59,7 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
         numEnvs: wholeGames(evaluation.numEnvs, gamesOf(options)),
         episodes: plan.episodes,
         split: { name: 'train', range },
+        onFaults: (seen) => faults.push(...seen),
       })
     : { rows: {}, search: null };
   for (const name of Object.keys(baselines.rows)) ranges[name] = range;

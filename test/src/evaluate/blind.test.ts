@@ -41,7 +41,19 @@ function bandit(numEnvs: number, earns: (distribution: readonly number[]) => num
   };
   const session = { load: async () => '', run: async () => [], exchange } as unknown as Session;
   const signal = new AbortController().signal;
-  return { arena: { session, pool: 'bandit', numEnvs, numActions, seed: 5, maxSteps: 1000, signal }, asked };
+  return {
+    arena: {
+      session,
+      pool: 'bandit',
+      numEnvs,
+      numActions,
+      seed: 5,
+      maxSteps: 1000,
+      signal,
+      onFaults: () => undefined,
+    },
+    asked,
+  };
 }
 
 const linear = (distribution: readonly number[]) =>

@@ -59,6 +59,9 @@ describe.skipIf(python === null)(`runs on Gymnasium environments (${needsPython}
     const [{ warnings, splits } = { warnings: [], splits: [] }] = ofType(events, 'evaluation');
     expect(new Set(warnings.map((warning) => /slot \d/.exec(warning)?.[0])).size).toBe(8);
     for (const warning of warnings) expect(warning).toMatch(/^ENV_RAISED .*no episode 2 at .*walk\.py:\d+/);
+    // 32 steps are eight episodes of four, and a new environment fails in its third: four faults a slot, in the
+    // agent's evaluation and in that of the random policy beside it.
+    expect(warnings).toHaveLength(2 * 8 * 4);
     expect(splits[0]?.games[0]?.episodes).toBe(24);
   });
 
