@@ -27,6 +27,7 @@ INSTRUCTION_SET_FLAGS = {
     # Mostly float64, where being right is the point: half the time to compile.
     'portable': ('-O2',),
     'avx2': ('-mavx2', '-mfma'),
+    # Compiled without them by a compiler that does not know them: the file then says that it has nothing.
     'amx': (
         *('-mavx512f', '-mavx512vl', '-mavx512dq', '-mavx512bw', '-mavx512bf16', '-mamx-tile', '-mamx-bf16'),
         *('-mavx2', '-mfma', '-mprefer-vector-width=512'),
@@ -99,6 +100,14 @@ def instruction_set_flags(source: Path) -> tuple[str, ...]:
     return INSTRUCTION_SET_FLAGS.get(source.stem.split('_')[-1], ())
 
 
+def known_flags(compiler: str, flags: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the flags, or none of them where they ask for AMX and the compiler does not know it (GCC before 11)."""
+    if '-mamx-bf16' not in flags:
+        return flags
+    command = [compiler, *flags, '-x', 'c++', '-fsyntax-only', os.devnull]
+    return flags if subprocess.run(command, capture_output=True, check=False).returncode == 0 else ()
+
+
 def find_compiler() -> str | None:
     """Returns the C++ compiler: CXX if it is set, else the first one on the path."""
     chosen = os.environ.get('CXX')
@@ -112,7 +121,7 @@ def compile_library(compiler: str, folder: Path) -> Path:
     jobs = []
     for source in (source for sources in source_folders() for source in sorted(sources.glob('*.cpp'))):
         target = folder / f'{source.parent.parent.name}-{source.stem}.o'
-        extra = instruction_set_flags(source)
+        extra = known_flags(compiler, instruction_set_flags(source))
         command = [compiler, *FLAGS, *extra, STABLE_ABI, f'-I{torch_root / "include"}', '-c', str(source)]
         jobs.append((target, start([*command, '-o', str(target)])))
     try:

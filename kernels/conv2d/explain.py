@@ -20,6 +20,8 @@ DTYPES = (torch.float32, torch.bfloat16)
 LANES = 16
 # Channels whose whole window fits into one row of a tile.
 FEW = (1, 2, 3)
+# Numbers of an image that the second-level cache holds with what is made of it on the way.
+LARGEST = 1 << 16
 # Instruction sets that were timed against torch's convolutions.
 MEASURED = ('avx2', 'avx512')
 
@@ -110,6 +112,13 @@ def _instruction_set() -> str:
 
 def reluctance(call: Convolution) -> str:
     """Returns why `auto` passes the compiled ops over although they would serve, or an empty string."""
+    if call.dtype == torch.bfloat16:
+        numbers = max(call.channels, call.results) * call.height * call.width
+        return (
+            ''
+            if numbers <= LARGEST
+            else f'bfloat16 was found faster with at most {LARGEST:,} numbers an image, got {numbers:,}'
+        )
     here = _instruction_set()
     return (
         ''

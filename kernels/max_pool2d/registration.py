@@ -54,11 +54,15 @@ def register_autograd() -> None:
 
 def _save_forward(ctx: Any, inputs: Any, output: Any) -> None:
     ctx.size = inputs[0].shape[2:]
+    # Else torch fills a gradient of the places with zeros at every call.
+    ctx.set_materialize_grads(False)
     ctx.mark_non_differentiable(output[1])
     ctx.save_for_backward(output[1])
 
 
-def _forward_backward(ctx: Any, dy: Tensor, _: Any) -> Tensor:
+def _forward_backward(ctx: Any, dy: Tensor | None, _: Any) -> Tensor | None:
+    if dy is None:
+        return None
     (tap,) = ctx.saved_tensors
     return torch.ops.max_pool2d.spread_cpu.default(dy, tap, *ctx.size)
 

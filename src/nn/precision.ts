@@ -1,7 +1,7 @@
 /** In which precision dense layers and convolutions compute; parameters stay float32 whatever it is. */
 import type { Tensor } from '../graph/index.ts';
 
-/** bfloat16 has float32's range and 8 bits of precision: twice as fast where the processor multiplies it itself. */
+/** bfloat16 has float32's range and 8 bits of precision: faster where the processor multiplies it itself. */
 export type LayerPrecision = 'float32' | 'bfloat16';
 
 let current: LayerPrecision = 'float32';

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 import torch
 from test_conv2d import CHANNELS_LAST, SHAPES, Case, make, off, truth
 from torch import Tensor
 
 from srwm.kernels import Convolution, KernelError, conv2d, explain_conv2d
+from srwm.kernels.build import KERNELS, find_compiler, instruction_set_flags, known_flags
 from srwm.kernels.conv2d.explain import has_tiles, missing
 from srwm.kernels.conv2d.reference import conv2d_reference
 from srwm.kernels.cpu_library import instruction_set
@@ -213,5 +217,28 @@ def test_the_choice_and_its_reason() -> None:
         'cpu',
         'sums over the window in tiles (bfloat16: amx)',
     )
+    large = FITS._replace(channels=64, height=64, width=64)
+    assert explain_conv2d(large._replace(height=32, width=32)).implementation == 'cpu'
+    assert explain_conv2d(large).implementation == 'torch'
+    assert 'at most 65,536 numbers an image, got 262,144' in explain_conv2d(large).reason
+    assert explain_conv2d(large, 'cpu').implementation == 'cpu'
     with pytest.raises(KernelError, match='float32 or bfloat16, got float16'):
         explain_conv2d(FITS._replace(dtype=torch.float16), 'cpu')
+
+
+def test_a_compiler_that_does_not_know_amx_makes_the_rest(tmp_path: Path) -> None:
+    """GCC before 11: a wrapper refuses the flag as it does."""
+    compiler = find_compiler()
+    if compiler is None:
+        pytest.skip('there is no C++ compiler: install g++')
+    source = KERNELS / 'conv2d' / 'cpu' / 'amx.cpp'
+    flags = instruction_set_flags(source)
+    old = tmp_path / 'old'
+    old.write_text(f'#!/bin/sh\ncase "$*" in *-mamx*) exit 1 ;; esac\nexec "{compiler}" "$@"\n')
+    old.chmod(0o755)
+    assert known_flags(str(old), flags) == ()
+    assert known_flags(str(old), ('-O2',)) == ('-O2',)
+    command = [str(old), '-std=c++20', '-c', str(source), '-o', str(tmp_path / 'amx.o')]
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    if flags:
+        assert known_flags(compiler, flags) in (flags, ())
