@@ -1,6 +1,7 @@
 /** Asks a curriculum before each unroll, and tells it what came of the levels. */
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import type { Episode } from '../../bridge/protocol/messages.ts';
+import { shown } from '../graph/index.ts';
 import { numbersOf } from './columns.ts';
 import type { Curriculum, Json, LevelQueue, ScoredEpisode } from './curriculum.ts';
 import type { Session } from './session.ts';
@@ -143,10 +144,14 @@ export function scoreEpisodes(
 }
 
 function requireChoice(name: string, choice: unknown, numEnvs: number): void {
-  const { state, queues } = (choice ?? {}) as { readonly state?: unknown; readonly queues?: unknown };
-  if (!Array.isArray(queues) || state === undefined) {
-    throw refusal(name, `must return { state, queues }, got ${JSON.stringify(choice) ?? typeof choice}`);
+  if (choice instanceof Promise) {
+    // Nobody waits for it: that it fails as well must not end the process.
+    choice.catch(() => undefined);
+    throw refusal(name, 'must return { state, queues } at once, got a promise');
   }
+  const { state, queues } = (choice ?? {}) as { readonly state?: unknown; readonly queues?: unknown };
+  if (!Array.isArray(queues) || state === undefined)
+    throw refusal(name, `must return { state, queues }, got ${shown(choice)}`);
   if (!survivesJson(state)) {
     throw refusal(
       name,
@@ -154,12 +159,19 @@ function requireChoice(name: string, choice: unknown, numEnvs: number): void {
     );
   }
   const seen = new Set<number>();
-  for (const { slot, levels, restart } of queues as readonly LevelQueue[]) {
+  for (const queue of queues as readonly unknown[]) {
+    if (typeof queue !== 'object' || queue === null)
+      throw refusal(name, `must return queues of { slot, levels }, got ${shown(queue)}`);
+    const { slot, levels, restart } = queue as Partial<LevelQueue>;
+    if (slot === undefined)
+      throw refusal(name, `must return queues of { slot, levels }, got ${shown(queue)}`);
     if (!Number.isInteger(slot) || slot < 0 || slot >= numEnvs || seen.has(slot))
-      throw refusal(name, `must name each slot from 0 to ${numEnvs - 1} once at most, got ${slot}`);
+      throw refusal(name, `must name each slot from 0 to ${numEnvs - 1} once at most, got ${shown(slot)}`);
     seen.add(slot);
-    if (!Array.isArray(levels) || levels.some((level) => !Number.isInteger(level) || level < 0))
-      throw refusal(name, `must give slot ${slot} a list of levels from 0 on, got ${JSON.stringify(levels)}`);
+    if (!Array.isArray(levels) || !levels.every((level) => Number.isSafeInteger(level) && level >= 0))
+      throw refusal(name, `must give slot ${slot} a list of levels from 0 on, got ${shown(levels)}`);
+    if (restart !== undefined && typeof restart !== 'boolean')
+      throw refusal(name, `must give slot ${slot} a restart that is true or false, got ${shown(restart)}`);
     if (restart === true && levels.length === 0)
       throw refusal(name, `must give slot ${slot} a level to restart with, got none`);
   }

@@ -251,10 +251,23 @@ describe('what a curriculum may not choose', () => {
     ['a restart into nothing', { state: 0, queues: [{ slot: 0, levels: [], restart: true }] }, 'got none'],
     ['a state that JSON loses', { state: { a: NaN }, queues: [] }, 'finite numbers'],
     ['a state with a Map', { state: { a: new Map() } as unknown as Json, queues: [] }, 'plain objects'],
-    ['no queues', { state: 0 }, 'must return { state, queues }'],
+    ['no queues', { state: 0 }, 'must return { state, queues }, got an object with state'],
+    ['a number that JSON does not know', 1n, 'must return { state, queues }, got 1'],
+    ['a promise', Promise.resolve({ state: 0, queues: [] }), 'at once, got a promise'],
+    ['a queue of nothing', { state: 0, queues: [null] }, 'queues of { slot, levels }, got null'],
+    ['a queue without a slot', { state: 0, queues: [{ levels: [1] }] }, 'queues of { slot, levels }'],
+    ['no levels', { state: 0, queues: [{ slot: 0 }] }, 'list of levels from 0 on, got undefined'],
+    ['a level of NaN', { state: 0, queues: [{ slot: 0, levels: [NaN] }] }, 'levels from 0 on, got [NaN]'],
+    ['a level beyond numbers', { state: 0, queues: [{ slot: 0, levels: [2 ** 60] }] }, 'levels from 0 on'],
+    ['half a restart', { state: 0, queues: [{ slot: 0, levels: [1], restart: 1 }] }, 'true or false, got 1'],
   ])('is %s', async (_, choice, said) => {
-    const error: unknown = await refused(() => choice as ReturnType<Curriculum['next']>);
+    const error: unknown = await refused(() => choice as unknown as ReturnType<Curriculum['next']>);
     expect(error).toMatchObject({ code: 'RUN_CURRICULUM', message: expect.stringContaining(said) as string });
+  });
+
+  it('is a promise that fails, which ends the run and nothing else', async () => {
+    const late = (() => Promise.reject(new Error('late'))) as unknown as Curriculum['next'];
+    expect(await refused(late)).toMatchObject({ code: 'RUN_CURRICULUM' });
   });
 
   it('is an exception', async () => {
