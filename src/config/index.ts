@@ -3,6 +3,7 @@ export { presets } from './api.ts';
 export type { Assignment } from './assignment.ts';
 export { cores } from './core-defaults.ts';
 export { levelReplay } from './curricula.ts';
+export { quoted } from './fault.ts';
 export { coreOf, type CoreChanges } from './cores.ts';
 export type { CoreConfig } from './core-schema.ts';
 export { algorithms, encoders } from './defaults.ts';

@@ -1,5 +1,6 @@
 /** The configuration of a loop that a script writes itself, from the settings that it names. */
 import { SrwmError } from '../../bridge/protocol/errors.ts';
+import { quoted } from './fault.ts';
 import { algorithms, encoders, environments, optimizers, paper } from './defaults.ts';
 import {
   leavesOf,
@@ -70,7 +71,7 @@ function requireEnvironment(env: unknown, kind: string): void {
   if (known) return;
   throw new SrwmError(
     'CONFIG_INVALID',
-    `${kind}({...}): "env" must be made by procgen({...}), catchGame({...}), recall({...}) or gymnasium({...}), got ${JSON.stringify(env) ?? String(env)}.`,
+    `${kind}({...}): "env" must be made by procgen({...}), catchGame({...}), recall({...}) or gymnasium({...}), got ${quoted(env)}.`,
     { remedy: "Write env: procgen({ games: ['bigfish'] })." },
   );
 }

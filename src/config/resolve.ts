@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import type { Assignment } from './assignment.ts';
 import { checkTogether } from './consistency.ts';
 import { kindSections } from './defaults.ts';
-import type { Fault } from './fault.ts';
+import { quoted, type Fault } from './fault.ts';
 import { configSchema, type Config } from './schema.ts';
 import { isSection, leaves, OPEN_SECTIONS, type Section } from './section.ts';
 import { unknownKey } from './unknown-key.ts';
@@ -169,7 +169,7 @@ function faultsOf(
     .map((name) => (typeof name === 'number' ? `[${name}]` : String(name)))
     .join('.')
     .replaceAll('.[', '[');
-  const text = `${key === '' ? 'config' : key} ${wording(issue.message)}, got ${JSON.stringify(value) ?? 'nothing'} (set by ${sourceOf(path, overridden, base)}).`;
+  const text = `${key === '' ? 'config' : key} ${wording(issue.message)}, got ${quoted(value)} (set by ${sourceOf(path, overridden, base)}).`;
   return [{ code: 'CONFIG_INVALID', text }];
 }
 

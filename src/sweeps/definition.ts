@@ -1,6 +1,6 @@
 /** What a person says of a sweep: runs by name, what differs between their copies, and seeds. */
 import { SrwmError } from '../../bridge/protocol/errors.ts';
-import type { Config } from '../config/index.ts';
+import { quoted, type Config } from '../config/index.ts';
 import { definitionOf, type RunDefinition } from '../runs/index.ts';
 
 /** Runs that are compared; every combination of them is trained. */
@@ -60,7 +60,7 @@ function requireGrid({ grid = {}, seeds }: SweepDefinition): void {
   for (const [key, values] of Object.entries(grid)) {
     if (!Array.isArray(values) || values.length === 0)
       refuse(`grid["${key}"] must be a list with at least one value`, values);
-    if (new Set(values.map((value) => JSON.stringify(value))).size < values.length)
+    if (new Set(values.map(quoted)).size < values.length)
       refuse(`grid["${key}"] must hold each value once`, values);
   }
   if (seeds !== undefined && 'seed' in grid) refuse('seeds must stand in one place', 'seeds and grid.seed');
@@ -84,6 +84,5 @@ export function partsOf(run: Config | RunDefinition): RunDefinition {
 
 /** @throws SrwmError SWEEP_INVALID always. */
 export function refuse(requirement: string, got: unknown): never {
-  const shown = typeof got === 'string' ? `"${got}"` : (JSON.stringify(got) ?? String(got));
-  throw new SrwmError('SWEEP_INVALID', `sweep: ${requirement}, got ${shown.slice(0, 200)}.`);
+  throw new SrwmError('SWEEP_INVALID', `sweep: ${requirement}, got ${quoted(got).slice(0, 200)}.`);
 }

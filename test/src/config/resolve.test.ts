@@ -187,6 +187,16 @@ describe('a faulty config', () => {
     expect(error.message).toContain(said);
   });
 
+  it.each([
+    ['NaN', NaN, 'got NaN'],
+    ['a bigint', 3n, 'got 3'],
+    ['a list of infinity', [Infinity], 'got ["Infinity"]'],
+  ])('is refused as it was given where JSON would lose it: %s', (_, seed, said) => {
+    const error = refusal(() => resolveConfig({ ...presetNamed('tiny').config(), seed }, 'script', []));
+    expect(error.code).toBe('CONFIG_INVALID');
+    expect(error.message).toContain(`seed must be number, ${said} (set by script)`);
+  });
+
   it('is refused with every conflict between keys, and who set each', () => {
     const error = refusal(() => resolved('tiny', 'environment.numEnvs=33', 'model.core.numHeads=5'));
     expect(error.code).toBe('CONFIG_INVALID');

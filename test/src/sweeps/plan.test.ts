@@ -82,6 +82,8 @@ describe('what is no sweep', () => {
       'seeds must stand in one place',
     ],
     ['a seed twice', { runs: { tiny }, seeds: [1, 1] }, 'hold each seed once'],
+    ['no number of jobs', { runs: { tiny }, jobs: NaN }, 'jobs must be a positive integer, got NaN'],
+    ['seeds in no list', { runs: { tiny }, seeds: 3n }, 'seeds must be a list, not empty, got 3'],
     ['half a job', { runs: { tiny }, jobs: 0.5 }, 'jobs must be a positive integer'],
   ];
   test.each(cases)('%s', (_, definition, words) => {
