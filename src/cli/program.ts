@@ -10,7 +10,14 @@ import {
   type Config,
   type ResolvedConfig,
 } from '../config/index.ts';
-import { definitionOf, loadModule, ownPartsOf, requireTypes, withAuthorsLine } from '../runs/index.ts';
+import {
+  definitionOf,
+  loadModule,
+  ownPartsOf,
+  requireTypes,
+  settled,
+  withAuthorsLine,
+} from '../runs/index.ts';
 import { ownNames, readRecord, type OwnParts } from '../train/index.ts';
 
 /** A person's own program: yields whatever it wants to report. */
@@ -127,7 +134,7 @@ async function* runFunction(
   context: Parameters<RunFunction>[0],
 ): AsyncGenerator<unknown, void> {
   try {
-    const updates = await (run(context) as unknown);
+    const updates = await settled(Promise.resolve(run(context) as unknown));
     if (typeof updates !== 'object' || updates === null || !(Symbol.asyncIterator in updates)) {
       throw new SrwmError(
         'CONFIG_FILE',
@@ -135,8 +142,26 @@ async function* runFunction(
         { remedy: 'Write "async function* ({ signal })", or return impala({ ... }).' },
       );
     }
-    yield* updates as AsyncIterable<unknown>;
+    yield* everySettled(updates as AsyncIterable<unknown>);
   } catch (error) {
     throw withAuthorsLine(error, file, 'RUN_SCRIPT', 'the function must run to its end');
+  }
+}
+
+/** As `yield*`, of a program that may await for ever. */
+async function* everySettled(updates: AsyncIterable<unknown>): AsyncGenerator<unknown, void> {
+  const iterator = updates[Symbol.asyncIterator]();
+  let running = false;
+  try {
+    for (;;) {
+      running = true;
+      const step = await settled(iterator.next());
+      running = false;
+      if (step.done === true) return;
+      yield step.value;
+    }
+  } finally {
+    // A reader that stops early waits until the program has cleaned up.
+    if (!running) await iterator.return?.();
   }
 }

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { SrwmError } from '../../bridge/protocol/errors.ts';
 import { parseAssignment, presetNamed } from '../config/index.ts';
-import { loadModule, requireTypes } from '../runs/index.ts';
+import { definitionOf as definitionOfRun, loadModule, requireTypes } from '../runs/index.ts';
 import { defineSweep, isSweep, planSweep, type PlannedRun, type SweepDefinition } from '../sweeps/index.ts';
 import { configTargetOf, SCRIPT } from './program.ts';
 
@@ -50,6 +50,13 @@ async function definitionOf(
   if (isSweep(exported)) {
     if (types) await requireTypes(file);
     return { definition: defineSweep(exported), file };
+  }
+  if (definitionOfRun(exported) === null) {
+    throw new SrwmError(
+      'CONFIG_FILE',
+      `${word}: the default export must be defineSweep(...) or defineRun(...), got ${exported === undefined ? 'none' : typeof exported}.`,
+      { remedy: 'Write "export default defineSweep({ runs: { tiny: presets.tiny() }, seeds: [1, 2, 3] })".' },
+    );
   }
   const { resolved, own } = await configTargetOf('sweep', word, { sets: [], cwd, types });
   const name = path.basename(word).replace(/\.\w+$/, '');

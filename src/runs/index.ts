@@ -10,7 +10,7 @@ export {
 } from './describe.ts';
 export { newRunFolder } from './folder.ts';
 export { impala, ppo, type ImpalaLoop, type LoopEnd, type LoopParts, type PpoLoop } from './loops.ts';
-export { loadModule, withAuthorsLine } from './module.ts';
+export { loadModule, settled, withAuthorsLine } from './module.ts';
 export { ownPartsOf } from './own-file.ts';
 export { profileConfig, type ProfiledLine, type ProfileReport, type ProfileRequest } from './profile.ts';
 export { evaluateRun, planOf, type EvaluateRunOptions, type KeptEvaluation } from './evaluate.ts';

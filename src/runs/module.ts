@@ -17,12 +17,27 @@ export async function loadModule(file: string): Promise<Readonly<Record<string, 
     const unregister = register();
     useThisPackage();
     try {
-      return (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>;
+      const loaded = settled(import(pathToFileURL(file).href) as Promise<unknown>);
+      return (await loaded) as Readonly<Record<string, unknown>>;
     } finally {
       await unregister();
     }
   } catch (cause) {
     throw withAuthorsLine(cause, file, 'CONFIG_FILE', 'must load as a module');
+  }
+}
+
+/** Where nothing is left to wait for, Node ends with code 13 and no word: whoever awaits a person's promise says it. */
+export async function settled<T>(promise: Promise<T>): Promise<T> {
+  let onIdle = (): void => undefined;
+  const idle = new Promise<never>((_, reject) => {
+    onIdle = () => reject(new Error('it awaits a promise that nothing will settle'));
+  });
+  process.once('beforeExit', onIdle);
+  try {
+    return await Promise.race([promise, idle]);
+  } finally {
+    process.removeListener('beforeExit', onIdle);
   }
 }
 

@@ -149,6 +149,26 @@ test('srwm train runs an async generator of the person and prints what it yields
   expect(stdout).toBe('{"step":0}\n{"step":1}\n{"step":2}');
 });
 
+test.each([
+  ['before', 'await new Promise(() => {}); yield { updates: 1 };', ''],
+  ['behind', 'yield { updates: 1 }; await new Promise(() => {});', '"updates":1'],
+])(
+  'srwm train says of such a generator that it awaits for ever, %s its first update',
+  async (_, body, printed) => {
+    const cwd = temporaryProject();
+    writeFileSync(path.join(cwd, 'idle.mjs'), `export default async function* () { ${body} }`);
+    const { exitCode, stdout } = await startSrwm(['train', 'idle.mjs', '--json'], { cwd });
+    const lines = stdout.trim().split('\n');
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain(printed);
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({
+      type: 'error',
+      code: 'RUN_SCRIPT',
+      message: expect.stringContaining('it awaits a promise that nothing will settle') as string,
+    });
+  },
+);
+
 test('srwm train reports what such a generator throws, without a stack', async () => {
   const cwd = temporaryProject();
   writeFileSync(

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findSetup } from '../../src/setup/index.ts';
@@ -33,6 +33,24 @@ describe('srwm sweep refuses, before anything slow', () => {
     expect(error.message).toContain(part);
     expect(stderr).not.toMatch(/^\s+at /m);
     expect(existsSync(path.join(cwd, 'sweeps'))).toBe(false);
+  });
+
+  test.each([
+    ['exports nothing', 'export const x = 1;', 'must be defineSweep(...) or defineRun(...), got none'],
+    [
+      'awaits for ever',
+      'await new Promise(() => {}); export default 1;',
+      'a promise that nothing will settle',
+    ],
+  ])('a file that %s', async (_, text, part) => {
+    const cwd = temporaryProject();
+    writeFileSync(path.join(cwd, 'mine.ts'), text);
+    const { exitCode, stdout } = await startSrwm(['sweep', 'mine.ts', '--skip-types', '--json'], { cwd });
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({
+      code: 'CONFIG_FILE',
+      message: expect.stringContaining(part) as string,
+    });
   });
 });
 
