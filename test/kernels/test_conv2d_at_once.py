@@ -194,6 +194,17 @@ def test_threads_memory_order_and_repetition_change_no_bit() -> None:
         torch.set_num_threads(before)
 
 
+def test_results_past_the_caches() -> None:
+    """Results of eight million numbers or more are written past them, by another instruction."""
+    given, (dy,) = block_inputs((1050, 16, 25, 21)), draw((1050, 16, 25, 21), seed=1)
+    y, dx, *_ = both(block, given, dy)
+    parts = [
+        both(block, [x, *given[1:]], d)[:2] for x, d in zip(given[0].split(350), dy.split(350), strict=True)
+    ]
+    assert y.numel() >= 8 << 20
+    assert equal([y, dx], [torch.cat(part) for part in zip(*parts, strict=True)])
+
+
 def test_no_images() -> None:
     y, dx, *_ = both(block, block_inputs((0, 16, 4, 4)), torch.zeros(0, 16, 4, 4))
     assert (y.shape, dx.shape) == ((0, 16, 4, 4), (0, 16, 4, 4))
