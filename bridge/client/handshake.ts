@@ -9,15 +9,24 @@ import type { WorkerOptions } from './options.ts';
 /** What the worker says about itself. */
 export type Hello = Omit<HelloMessage & ReadyMessage, 'token' | 'arena'>;
 
-/** Starts a worker and greets it. Throws WORKER_START, PROTOCOL_VERSION or PROTOCOL_TOKEN and leaves nothing behind. */
+/**
+ * Starts a worker and greets it. Throws WORKER_START, PROTOCOL_VERSION, PROTOCOL_TOKEN or the reason of the signal, and
+ * leaves nothing behind.
+ */
 export async function openLink(options: WorkerOptions): Promise<{ link: Link; hello: Hello }> {
+  const { startSignal } = options;
+  startSignal?.throwIfAborted();
   const inbox = new Inbox();
   const link = await Link.open(options, inbox);
   const timer = setTimeout(() => {
     inbox.onFailure(failures.workerSlowToStart(options.startTimeoutMs, inbox.stage, link.process.soFar));
   }, options.startTimeoutMs);
   void link.process.exited.then((exit) => inbox.onFailure(failures.workerNeverCame(exit)));
+  const onAbort = (): void => inbox.onFailure(startSignal?.reason);
+  startSignal?.addEventListener('abort', onAbort, { once: true });
   try {
+    // Aborted while the process was being made.
+    startSignal?.throwIfAborted();
     const hello = await inbox.next('HELLO', link);
     checkToken(hello.token, link.token);
     if (hello.protocol_hash !== protocolHash) throw failures.wrongHash(protocolHash, hello.protocol_hash);
@@ -33,6 +42,7 @@ export async function openLink(options: WorkerOptions): Promise<{ link: Link; he
     throw error;
   } finally {
     clearTimeout(timer);
+    startSignal?.removeEventListener('abort', onAbort);
   }
 }
 

@@ -17,6 +17,8 @@ export interface WorkerOptions {
   /** Where everything that the worker prints is kept; null keeps only the last lines. */
   readonly logFile: string | null;
   readonly startTimeoutMs: number;
+  /** Gives up while the worker starts; calls have signals of their own. */
+  readonly startSignal?: AbortSignal;
   readonly pingIntervalMs: number;
   /** Silence, or work without progress past a deadline, for this long means hung. */
   readonly hungAfterMs: number;

@@ -67,7 +67,7 @@ export class Session implements AsyncDisposable {
     this.signal = signal;
   }
 
-  /** Starts a worker on the configured device. `signal` stops every pending call at once. */
+  /** Starts a worker on the configured device. `signal` stops that, and every pending call, at once. */
   static async start(
     places: Places,
     hardware: Omit<Config['hardware'], 'lanes'>,
@@ -81,6 +81,7 @@ export class Session implements AsyncDisposable {
       arenaBytes: ARENA_BYTES,
       logFile: options.logFile,
       startTimeoutMs: 2 * MINUTE,
+      ...(options.signal && { startSignal: options.signal }),
       pingIntervalMs: 1000,
       hungAfterMs: 30_000,
       stopGraceMs: 5000,

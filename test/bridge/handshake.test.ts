@@ -86,7 +86,17 @@ describe.skipIf(python === null || process.platform === 'win32')(`the handshake 
     expect(performance.now() - start).toBeLessThan(3_000);
   });
 
-  function impostorThatSleeps() {
-    return startWorker({ python: path.join(fixtures, 'sleep.sh'), startTimeoutMs: 300 });
+  it('gives up at once when its signal says so, before or while the worker starts', async () => {
+    const reason = new Error('enough');
+    await expect(impostorThatSleeps(60_000, AbortSignal.abort(reason))).rejects.toBe(reason);
+    const stop = new AbortController();
+    const started = impostorThatSleeps(60_000, stop.signal);
+    setTimeout(() => stop.abort(reason), 200);
+    await expect(started).rejects.toBe(reason);
+  });
+
+  function impostorThatSleeps(startTimeoutMs = 300, startSignal?: AbortSignal) {
+    const python = path.join(fixtures, 'sleep.sh');
+    return startWorker({ python, startTimeoutMs, ...(startSignal && { startSignal }) });
   }
 });
