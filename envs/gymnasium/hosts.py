@@ -129,6 +129,8 @@ class Hosts:
             tail = ended.partition('.')[2]
             code, how = 'ENV_TIMEOUT', f'{doing} must return within {limit:g} s, but did not{state}.{tail}'
         known = phase != IDLE and slot >= 0
+        # Whoever tells of it ends the sentence.
+        how = how.rstrip('.')
         return Loss(number=number, slot=slot if known else None, phase=phase, code=code, how=how)
 
     def close(self) -> None:

@@ -145,6 +145,7 @@ def test_a_fault_costs_its_slot_the_episode_and_the_others_nothing(walk_spec, op
         code, said = CODES[how]
         assert (fault.slot, fault.code, fault.count) == (1, code, number)
         assert said in fault.message
+        assert '..' not in fault.message
         assert f'Walk: slot 1, episode {number - 1}: ' in fault.message
         assert pool.faults() == []
     # The episodes that faults ended are in no record.
