@@ -97,7 +97,7 @@ describe.skipIf(python === null)(`runs on Gymnasium environments (${needsPython}
     expect(spaces).toMatchObject({
       observationShape: [2],
       observationDtype: 'float32',
-      numActions: 15,
+      numActions: 16,
       truncates: true,
     });
   });
