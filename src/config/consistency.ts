@@ -2,7 +2,7 @@
 import type { CoreConfig } from './core-schema.ts';
 import type { Fault } from './fault.ts';
 import { GAMES, MODE_GAMES } from './games.ts';
-import type { Config } from './schema.ts';
+import { LAST_LEVEL, type Config } from './schema.ts';
 
 /** What is wrong, without the full stop, and the keys that can mend it. */
 interface Conflict {
@@ -177,9 +177,6 @@ function* coreConflicts(core: CoreConfig): Iterable<Conflict> {
   }
 }
 
-/** What a pool takes for a level, and Gymnasium for a seed. */
-const LAST_SEED = 2 ** 31 - 2;
-
 function* levelConflicts({ environment }: Pick<Config, 'environment'>): Iterable<Conflict> {
   if (environment.kind !== 'gymnasium') return;
   const { numLevels, startLevel } = environment;
@@ -189,9 +186,9 @@ function* levelConflicts({ environment }: Pick<Config, 'environment'>): Iterable
       text: `environment.startLevel needs a number of levels, and must be 0 where environment.numLevels is ${numLevels}, got ${startLevel}`,
       keys,
     };
-  } else if (startLevel + (numLevels ?? 0) > LAST_SEED + 1) {
+  } else if (startLevel + (numLevels ?? 0) > LAST_LEVEL + 1) {
     yield {
-      text: `environment.startLevel and environment.numLevels must name levels up to ${LAST_SEED}, got ${startLevel} and ${numLevels}`,
+      text: `environment.startLevel and environment.numLevels must name levels up to ${LAST_LEVEL}, got ${startLevel} and ${numLevels}`,
       keys,
     };
   }

@@ -13,6 +13,6 @@ export { loopConfig, type LoopSettings } from './loops.ts';
 export type { EnvironmentOptions, Overrides } from './overrides.ts';
 export { presetList, presetNamed, presetRows, type Preset } from './presets.ts';
 export { parseAssignment, resolveConfig, type ResolvedConfig } from './resolve.ts';
-export { configSchema, MOST_SLOTS } from './schema.ts';
+export { configSchema, LAST_LEVEL, MOST_SLOTS } from './schema.ts';
 export type * from './schema.ts';
 export { RUNS, SIGNIFICANCE, statistics } from './statistics.ts';

@@ -7,6 +7,8 @@ const fraction = z.number().min(0).max(1);
 const rate = z.number().min(0);
 /** Slots of a pool. These bounds are those of pools, so that what no pool can is said before one is opened. */
 export const MOST_SLOTS = 2 ** 16;
+/** The largest level: what a pool takes for one, and Gymnasium for a seed. */
+export const LAST_LEVEL = 2 ** 31 - 2;
 const slots = positive.max(MOST_SLOTS);
 const hosts = positive.max(1024);
 const side = z.int().min(3).max(256);

@@ -1,6 +1,6 @@
 /** Ways of evaluating: which levels they play, how, and what they warn of. */
 import { SrwmError } from '../../bridge/protocol/errors.ts';
-import { MOST_SLOTS, type Config, type EnvironmentConfig } from '../config/index.ts';
+import { LAST_LEVEL, MOST_SLOTS, type Config, type EnvironmentConfig } from '../config/index.ts';
 import type { Play } from '../train/index.ts';
 
 /**
@@ -25,7 +25,6 @@ export type Split = (typeof SPLITS)[number] | `${number}-${number}`;
 /** Held-out levels of the released code's three test runs. */
 const TESTS = { 'test-1': 1000, 'test-2': 1200, 'test-3': 1400 } as const;
 const TEST_LEVELS = 200;
-export const LAST_LEVEL = 2 ** 31 - 2;
 
 /** Levels `start`, `start + 1`, ...; a count of 0 is every level there is. */
 export interface LevelRange {

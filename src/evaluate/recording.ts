@@ -1,8 +1,8 @@
 /** What is recorded to video: which levels, played how, drawn how; checked before anything starts. */
 import { SrwmError } from '../../bridge/protocol/errors.ts';
-import { MOST_SLOTS, type Config } from '../config/index.ts';
+import { LAST_LEVEL, MOST_SLOTS, type Config } from '../config/index.ts';
 import type { Play } from '../train/index.ts';
-import { LAST_LEVEL, trainingLevels, wholeGames, type LevelRange, type StateHandling } from './protocols.ts';
+import { trainingLevels, wholeGames, type LevelRange, type StateHandling } from './protocols.ts';
 
 /** What a recording may be told; everything else is as the run says. */
 export interface RecordingRequest {
